@@ -1,0 +1,113 @@
+"""Settings from the environment: each value is parsed once, or refused with its name."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+_BYTE_UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+_BYTE_UNITS |= {"KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
+
+
+def text_setting(name: str, default: str) -> str:
+    """The text as it stands."""
+    return os.environ.get(name, default)
+
+
+def list_setting(name: str, default: list[str]) -> list[str]:
+    """Texts separated by commas."""
+    raw = os.environ.get(name)
+    return default if raw is None else [part.strip() for part in raw.split(",") if part.strip()]
+
+
+def bool_setting(name: str, default: bool) -> bool:
+    """1, true, yes, on; 0, false, no, off."""
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    if raw.lower() in _TRUE:
+        return True
+    if raw.lower() in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name}={raw!r} is neither yes nor no; use 1 or 0")
+
+
+def int_setting(name: str, default: int) -> int:
+    """A whole number."""
+    return int(_number(name, default))
+
+
+def float_setting(name: str, default: float) -> float:
+    """A number."""
+    return _number(name, default)
+
+
+def bytes_setting(name: str, default: int) -> int:
+    """A size: a number of bytes, or a number with a unit such as 64KiB or 1MB."""
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    digits = raw.strip().rstrip("KkMmGgIiBb ")
+    unit = raw.strip()[len(digits) :].strip().upper()
+    if unit not in _BYTE_UNITS or not digits.isdigit():
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a size; write 65536 or 64KiB")
+    return int(digits) * _BYTE_UNITS[unit]
+
+
+def _number(name: str, default: float) -> float:
+    raw = os.environ.get(name)
+    if raw is None:
+        return default
+    try:
+        return float(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a number") from error
+
+
+def secret_key(path: Path) -> str:
+    """The installation's own key, made at first use and readable by its owner alone."""
+    given = os.environ.get("TINYFLEET_SECRET_KEY")
+    if given:
+        return given
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        _publish_once(path, secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+def _publish_once(path: Path, text: str) -> None:
+    """Of several processes that start at once, one key wins and none is ever seen half-written."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+
+
+def postgresql_database(url: str) -> dict[str, Any]:
+    """Django's database settings from postgresql://user:password@host:port/name."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured("TINYFLEET_DATABASE must be a postgresql:// address")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path.lstrip("/"),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": parts.port or "",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }

@@ -1,0 +1,178 @@
+"""Settings of one installation. Each TINYFLEET_* name is documented in docs/settings.md."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from deploy.environment import (
+    bool_setting,
+    bytes_setting,
+    float_setting,
+    int_setting,
+    list_setting,
+    secret_key,
+    text_setting,
+)
+from deploy.logs import logging_configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("TINYFLEET_VAR", BASE_DIR / "var")).resolve()
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = bool_setting("TINYFLEET_DEBUG", False)
+SECRET_KEY = secret_key(VAR_DIR / "keys" / "django")
+ALLOWED_HOSTS = list_setting("TINYFLEET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+
+INSTALLED_APPS = [
+    "deploy",
+    "orchestrator",
+    "registry",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "deploy.urls"
+ASGI_APPLICATION = "deploy.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "deploy" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASE_URL = text_setting("TINYFLEET_DATABASE", "")
+if DATABASE_URL:
+    from deploy.environment import postgresql_database
+
+    DATABASES = {"default": postgresql_database(DATABASE_URL)}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": VAR_DIR / "tinyfleet.sqlite3",
+            # IMMEDIATE: a transaction that will write takes the lock at its start, so it waits for
+            # it instead of failing half-way. FULL: a PUBACK promises that the batch is on disk.
+            "OPTIONS": {
+                "timeout": 30,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+MEDIA_ROOT = VAR_DIR / "artifacts"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "registry.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["registry.api.permissions.ModelPermissionsOrPublicRead"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 100,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "TinyFleet",
+    "DESCRIPTION": "What every TinyML device can do, what every model needs, and what fits what.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+TINYFLEET_PUBLIC_READ = bool_setting("TINYFLEET_PUBLIC_READ", False)
+
+# Addresses of the parts of one installation.
+WEB_HOST = text_setting("TINYFLEET_WEB_HOST", "127.0.0.1")
+WEB_PORT = int_setting("TINYFLEET_WEB_PORT", 8000)
+MQTT_HOST = text_setting("TINYFLEET_MQTT_HOST", "127.0.0.1")
+MQTT_PORT = int_setting("TINYFLEET_MQTT_PORT", 1883)
+GRAPH_HOST = text_setting("TINYFLEET_GRAPH_HOST", "127.0.0.1")
+GRAPH_PORT = int_setting("TINYFLEET_GRAPH_PORT", 7878)
+GRAPH_URL = text_setting("TINYFLEET_GRAPH_URL", "")  # an external store instead of the local one
+MLFLOW_HOST = text_setting("TINYFLEET_MLFLOW_HOST", "127.0.0.1")
+MLFLOW_PORT = int_setting("TINYFLEET_MLFLOW_PORT", 5000)
+MLFLOW_URL = text_setting("TINYFLEET_MLFLOW_URL", "")  # the user's own server instead of ours
+
+# Where state lies.
+GRAPH_DIR = VAR_DIR / "graph"
+KEYS_DIR = VAR_DIR / "keys"
+BROKER_DIR = VAR_DIR / "broker"
+MLFLOW_DIR = VAR_DIR / "mlflow"
+RUN_DIR = VAR_DIR / "run"
+SIGNER_SOCKET = Path(text_setting("TINYFLEET_SIGNER_SOCKET", str(RUN_DIR / "signer.sock")))
+
+# Limits. Every one is tested by a case that crosses it.
+ARTIFACT_MAX_BYTES = bytes_setting("TINYFLEET_ARTIFACT_MAX_BYTES", 16 * 1024 * 1024)
+MQTT_MAX_MESSAGE_BYTES = bytes_setting("TINYFLEET_MQTT_MAX_MESSAGE_BYTES", 64 * 1024)
+WHOLE_FILE_BLOCK_MAX_BYTES = bytes_setting("TINYFLEET_WHOLE_FILE_BLOCK_MAX_BYTES", 128 * 1024)
+RETAINED_MAX_BYTES = bytes_setting("TINYFLEET_RETAINED_MAX_BYTES", 64 * 1024 * 1024)
+SPARQL_TIMEOUT_S = float_setting("TINYFLEET_SPARQL_TIMEOUT_S", 10.0)
+SPARQL_MEMORY_BYTES = bytes_setting("TINYFLEET_SPARQL_MEMORY_BYTES", 512 * 1024 * 1024)
+SPARQL_MAX_ROWS = int_setting("TINYFLEET_SPARQL_MAX_ROWS", 100_000)
+SPARQL_READERS = int_setting("TINYFLEET_SPARQL_READERS", 4)
+SPARQL_MAX_QUERY_BYTES = bytes_setting("TINYFLEET_SPARQL_MAX_QUERY_BYTES", 256 * 1024)
+BARE_BOARD_RAM_RESERVE = float_setting("TINYFLEET_BARE_BOARD_RAM_RESERVE", 0.5)
+BARE_BOARD_FLASH_RESERVE = float_setting("TINYFLEET_BARE_BOARD_FLASH_RESERVE", 0.5)
+DEPLOYMENT_EXPIRY_S = int_setting("TINYFLEET_DEPLOYMENT_EXPIRY_S", 7 * 24 * 3600)
+ENROLMENT_TOKEN_EXPIRY_S = int_setting("TINYFLEET_ENROLMENT_TOKEN_EXPIRY_S", 24 * 3600)
+JOB_LEASE_S = int_setting("TINYFLEET_JOB_LEASE_S", 60)
+JOB_MAX_ATTEMPTS = int_setting("TINYFLEET_JOB_MAX_ATTEMPTS", 3)
+NETWORK_TIMEOUT_S = float_setting("TINYFLEET_NETWORK_TIMEOUT_S", 10.0)
+
+LOGGING = logging_configuration(
+    level=text_setting("TINYFLEET_LOG_LEVEL", "INFO"),
+    as_json=bool_setting("TINYFLEET_LOG_JSON", False),
+)
+
+UNFOLD = {
+    "SITE_TITLE": "TinyFleet",
+    "SITE_HEADER": "TinyFleet",
+    "SITE_SUBHEADER": "What fits what, and why not",
+    "SITE_SYMBOL": "memory",
+    "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "deploy.dashboard.dashboard_context",
+}

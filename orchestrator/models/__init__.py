@@ -1,0 +1,33 @@
+"""What changes in the fleet: rollouts, deployments, telemetry, learning, jobs."""
+
+from orchestrator.models.delivery import (
+    Deployment,
+    DeploymentEvent,
+    Rollout,
+    RolloutStatus,
+    Wave,
+    WaveStatus,
+)
+from orchestrator.models.enrolment import DeviceCredential, EnrolmentToken
+from orchestrator.models.jobs import Job, JobStatus
+from orchestrator.models.learning import DriftAlert, LearningStatus, LearningTask
+from orchestrator.models.traffic import DeviceShadow, DroppedMessage, Telemetry
+
+__all__ = [
+    "Deployment",
+    "DeploymentEvent",
+    "DeviceCredential",
+    "DeviceShadow",
+    "DriftAlert",
+    "DroppedMessage",
+    "EnrolmentToken",
+    "Job",
+    "JobStatus",
+    "LearningStatus",
+    "LearningTask",
+    "Rollout",
+    "RolloutStatus",
+    "Telemetry",
+    "Wave",
+    "WaveStatus",
+]

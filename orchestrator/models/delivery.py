@@ -1,0 +1,157 @@
+"""Campaigns, stages and single updates. Their transitions stand in orchestrator.policy."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from orchestrator.protocol.messages import DeploymentStatus
+from registry.models import Device, Release, Variant
+
+
+class RolloutStatus(models.TextChoices):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    ABORTED = "aborted"
+    COMPLETED = "completed"
+
+
+class Rollout(models.Model):
+    """A release (each device its best variant) or one variant, sent to a selection of devices."""
+
+    name = models.CharField(max_length=160)
+    release = models.ForeignKey(
+        Release, null=True, blank=True, on_delete=models.PROTECT, related_name="rollouts"
+    )
+    variant = models.ForeignKey(
+        Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="rollouts"
+    )
+    target = models.JSONField(help_text="{fleet: slug}, {devices: [id]} or {all: true}")
+    status = models.CharField(
+        max_length=10, choices=RolloutStatus.choices, default=RolloutStatus.DRAFT
+    )
+    wave_percentages = models.JSONField(default=list, help_text="e.g. [10, 50, 100]; cumulative")
+    success_threshold = models.FloatField(default=0.9, help_text="Fraction; a wave needs >= this")
+    error_threshold = models.FloatField(default=0.2, help_text="Fraction; above this it stops")
+    soak_s = models.PositiveIntegerField(default=0, help_text="Seconds between install and confirm")
+    start_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(release__isnull=False) ^ models.Q(variant__isnull=False),
+                name="rollout_has_release_or_variant",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WaveStatus(models.TextChoices):
+    """Where a stage stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Wave(models.Model):
+    """One stage of a rollout."""
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="waves")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=10, choices=WaveStatus.choices, default=WaveStatus.WAITING)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["rollout", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["rollout", "number"], name="one_wave_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rollout} wave {self.number}"
+
+
+class Deployment(models.Model):
+    """One device's update. `sequence` and `manifest` are set when the manifest is signed.
+
+    A deployment that no variant fits is not_applicable from its start and keeps the reasons.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="deployments")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="deployments")
+    variant = models.ForeignKey(
+        Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="deployments"
+    )
+    attempt = models.PositiveIntegerField(default=1)
+    status = models.CharField(
+        max_length=20,
+        choices=[(s.value, s.value) for s in DeploymentStatus],
+        default=DeploymentStatus.PENDING.value,
+    )
+    is_open = models.BooleanField(default=True, help_text="Not in a final state")
+    progress = models.FloatField(default=0.0)
+    result_code = models.CharField(max_length=40, blank=True)
+    detail = models.TextField(blank=True)
+    reasons = models.JSONField(default=list, help_text="Why nothing fits, nearest variant first")
+    sequence = models.PositiveBigIntegerField(null=True, unique=True)
+    manifest = models.BinaryField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+    installed_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["wave", "device"]
+        indexes = [
+            # Ticks and the gateway read open deployments only; final ones pile up for ever.
+            models.Index(
+                fields=["wave", "status"], condition=models.Q(is_open=True), name="open_by_wave"
+            ),
+            models.Index(
+                fields=["device"], condition=models.Q(is_open=True), name="open_by_device"
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["wave", "device", "attempt"], name="one_attempt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.status}"
+
+
+class DeploymentEvent(models.Model):
+    """What happened to a deployment, in the order in which the server learnt of it."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    status = models.CharField(max_length=20)
+    code = models.CharField(max_length=40, blank=True)
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} {self.status}"

@@ -1,0 +1,1 @@
+"""What server and device say to each other. Pure; the one package that both sides share."""

@@ -1,0 +1,95 @@
+"""Tasks, training generations and artifacts: RegisteredModel > Release > Variant."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Artifact(models.Model):
+    """Bytes by their SHA-256; the file lies in Django's storage under that digest."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    size_bytes = models.PositiveBigIntegerField()
+    file = models.FileField(upload_to="", max_length=200)
+    media_type = models.CharField(max_length=80, default="application/x-tflite")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
+class RegisteredModel(models.Model):
+    """A task that models solve, under the name that MLflow knows it by."""
+
+    name = models.SlugField(max_length=120, unique=True)
+    task = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    champion = models.ForeignKey(
+        "Release", null=True, blank=True, on_delete=models.SET_NULL, related_name="champion_of"
+    )
+    challenger = models.ForeignKey(
+        "Release", null=True, blank=True, on_delete=models.SET_NULL, related_name="challenger_of"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Release(models.Model):
+    """One training generation: an MLflow parent run, and the variants that came of it."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="releases")
+    number = models.PositiveIntegerField()
+    mlflow_run_id = models.CharField("MLflow run", max_length=64, blank=True)
+    data_source = models.CharField(max_length=300, blank=True, help_text="Data it was trained on")
+    notes = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["model", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="one_release_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} release {self.number}"
+
+
+class Variant(models.Model):
+    """One deployable artifact of a release, with what it needs as read from its bytes."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="variants")
+    name = models.SlugField(max_length=120)
+    artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT, related_name="variants")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
+    technique = models.CharField(
+        max_length=120, blank=True, help_text="How it came of its parent, e.g. structured pruning"
+    )
+    precision = models.CharField(max_length=20, blank=True, help_text="e.g. int8, float32")
+    operators = models.JSONField(null=True, help_text="Operator name to version that it needs")
+    dtypes = models.JSONField(null=True, help_text="Tensor types that occur in it")
+    sensors = models.JSONField(
+        null=True, blank=True, help_text="[{kind, rate_hz, shape}]; [] none; null not known"
+    )
+    description = models.JSONField(default=dict, help_text="Tensors, layers, MACs, inputs, outputs")
+    mlflow_version = models.CharField("MLflow model version", max_length=20, blank=True)
+    mlflow_run_id = models.CharField("MLflow run", max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["release", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "name"], name="one_variant_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release.model.name}/{self.release.number}/{self.name}"
