@@ -1,0 +1,1 @@
+"""Rows of the inventory as facts, and as RDF: reading only, one way."""

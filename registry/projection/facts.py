@@ -1,0 +1,185 @@
+"""Rows become facts here and nowhere else, so matching, the graph and the API judge the same thing.
+
+Both readers touch only what `variants_with_needs` and `profiles_with_capacity` have fetched: a loop
+over those asks the database a fixed number of times, however many rows there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Sensor, SensorNeed, Status
+from registry.models import CapabilityProfile, FirmwareBuild, Measurement, Runtime, Variant
+
+# Which interpreters read a file format; a name here is a Runtime's name in the catalogue.
+RUNTIMES_OF_FORMAT: Mapping[str, frozenset[str]] = {
+    "application/x-tflite": frozenset({"tflite-micro", "litert", "tinyengine", "stm32cube-ai"}),
+    "application/x-onnx": frozenset({"onnxruntime", "stm32cube-ai"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BareBoard:
+    """What is assumed of a board that no firmware speaks for.
+
+    The reserves are fractions of the chip's memory that firmware, stack and (of flash) the second
+    slot would take; the runtime is the one that such a board would most likely be given.
+    """
+
+    ram_reserve: float
+    flash_reserve: float
+    runtime: Runtime | None = None
+
+    @classmethod
+    def from_settings(cls) -> BareBoard:
+        """The installation's own assumption; one query for the runtime."""
+        return cls(
+            ram_reserve=settings.BARE_BOARD_RAM_RESERVE,
+            flash_reserve=settings.BARE_BOARD_FLASH_RESERVE,
+            runtime=_plainest_runtime(settings.BARE_BOARD_RUNTIME),
+        )
+
+
+def _plainest_runtime(name: str) -> Runtime | None:
+    """Reference kernels run anywhere, so they are assumed before any that need a certain core."""
+    rows = list(Runtime.objects.filter(name=name))
+    return min(rows, key=lambda row: (row.kernels not in {"", "reference"}, -row.pk), default=None)
+
+
+def variants_with_needs() -> QuerySet[Variant]:
+    """Variants with all that `need_of` reads."""
+    return Variant.objects.select_related("artifact", "release__model").prefetch_related(
+        "measurements__runtime", "measurements__board", "measurements__device__profile__board"
+    )
+
+
+def profiles_with_capacity() -> QuerySet[CapabilityProfile]:
+    """Profiles with all that `capacity_of` reads."""
+    return CapabilityProfile.objects.select_related("board", "firmware__runtime")
+
+
+def need_of(variant: Variant) -> Need:
+    """What one variant needs; keyed by the variant's primary key as text."""
+    figures = (figure_of(measurement) for measurement in variant.measurements.all())
+    return Need(
+        variant=str(variant.pk),
+        flash_bytes=variant.artifact.size_bytes,
+        figures=tuple(figure for figure in figures if figure is not None),
+        operators=variant.operators,
+        dtypes=_set_or_unknown(variant.dtypes),
+        sensors=_sensor_needs(variant.sensors),
+        runtimes=RUNTIMES_OF_FORMAT.get(variant.artifact.media_type),
+    )
+
+
+def figure_of(measurement: Measurement) -> Figure | None:
+    """A measurement as matching sees it, or None where it says nothing about other devices.
+
+    A figure taken on one device holds for its board type. One taken on a device whose board is not
+    known, or at another precision than the variant's own, holds for nothing else.
+    """
+    board = _board_of(measurement)
+    foreign = measurement.precision not in {"", measurement.variant.precision}
+    if foreign or (measurement.device_id is not None and board is None):
+        return None
+    return Figure(
+        metric=Metric(measurement.metric),
+        value=measurement.value,
+        status=Status(measurement.status),
+        source=measurement.source,
+        runtime=runtime_id(measurement.runtime) if measurement.runtime else None,
+        board=board,
+    )
+
+
+def _board_of(measurement: Measurement) -> str | None:
+    if measurement.board is not None:
+        return measurement.board.slug
+    profile = measurement.device.profile if measurement.device else None
+    return profile.board.slug if profile else None
+
+
+def runtime_id(runtime: Runtime) -> RuntimeId:
+    """A runtime's identity without its contents."""
+    return RuntimeId(runtime.name, runtime.version, runtime.kernels)
+
+
+def capacity_of(profile: CapabilityProfile, bare: BareBoard) -> Capacity:
+    """What one profile offers: what its firmware declares, or what is assumed of a bare board."""
+    if profile.firmware is None:
+        return _assumed_capacity(profile, bare)
+    firmware = profile.firmware
+    return Capacity(
+        profile=profile.digest,
+        slot_bytes=firmware.slot_bytes,
+        arena_budget_bytes=firmware.arena_budget_bytes,
+        runtime=runtime_id(firmware.runtime),
+        operators=operators_of(firmware),
+        dtypes=_firmware_dtypes(firmware),
+        sensors=_sensors(profile.sensors),
+        board=profile.board.slug,
+    )
+
+
+def _assumed_capacity(profile: CapabilityProfile, bare: BareBoard) -> Capacity:
+    runtime = bare.runtime
+    return Capacity(
+        profile=profile.digest,
+        slot_bytes=_after_reserve(profile.board.flash_bytes, bare.flash_reserve),
+        arena_budget_bytes=_after_reserve(profile.board.ram_bytes, bare.ram_reserve),
+        runtime=runtime_id(runtime) if runtime else None,
+        operators=(runtime.operators or None) if runtime else None,
+        dtypes=_known_set(runtime.dtypes) if runtime else None,
+        sensors=_sensors(profile.sensors),
+        board=profile.board.slug,
+        assumed=True,
+    )
+
+
+def operators_of(firmware: FirmwareBuild) -> Mapping[str, int] | None:
+    """What this image links; where it does not say, what its runtime registers.
+
+    A runtime whose operators were never entered (an empty mapping) has unknown ones, not none.
+    """
+    if firmware.operators is not None:
+        return dict(firmware.operators)
+    return firmware.runtime.operators or None
+
+
+def _firmware_dtypes(firmware: FirmwareBuild) -> frozenset[str] | None:
+    if firmware.dtypes is not None:
+        return frozenset(firmware.dtypes)
+    return _known_set(firmware.runtime.dtypes)
+
+
+def _after_reserve(size_bytes: int | None, reserve: float) -> int | None:
+    return None if size_bytes is None else int(size_bytes * (1 - reserve))
+
+
+def _known_set(values: list[str]) -> frozenset[str] | None:
+    return frozenset(values) or None
+
+
+def _set_or_unknown(values: list[str] | None) -> frozenset[str] | None:
+    return None if values is None else frozenset(values)
+
+
+def _sensor_needs(raw: list[dict[str, Any]] | None) -> tuple[SensorNeed, ...] | None:
+    if raw is None:
+        return None
+    return tuple(SensorNeed(s["kind"], s.get("rate_hz"), _shape(s.get("shape"))) for s in raw)
+
+
+def _sensors(raw: list[dict[str, Any]] | None) -> tuple[Sensor, ...] | None:
+    if raw is None:
+        return None
+    return tuple(Sensor(s["kind"], s.get("max_rate_hz"), _shape(s.get("shape"))) for s in raw)
+
+
+def _shape(raw: list[int] | None) -> tuple[int, ...] | None:
+    return None if raw is None else tuple(raw)
