@@ -5,6 +5,6 @@ import tempfile
 
 os.environ.setdefault("TINYFLEET_VAR", tempfile.mkdtemp(prefix="tinyfleet-tests-"))
 
-from deploy.settings import *  # noqa: E402, F403
+from deploy.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,47 @@
+# TinyFleet: `make demo` shows it, `make test` proves it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint types floors pytest soak bench clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo          the whole idea on real data; ONCE=1 ends by itself"
+	@echo "make test          linters, types, floors and every test"
+	@echo "make soak          the exhaustive fault sweeps"
+	@echo "make bench         every figure, as JSON under var/bench"
+	@echo "make clean         remove .venv and var"
+
+$(INSTALLED): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit("TinyFleet needs Python 3.11, this is %d.%d; set PYTHON" % sys.version_info[:2] if sys.version_info[:2] != (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+demo: $(INSTALLED)
+	@exec $(BIN)/python manage.py demo $(if $(ONCE),--once)
+
+test: lint types floors pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy .
+
+floors: $(INSTALLED)
+	$(BIN)/lint-imports
+
+pytest: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not bench and not soak"
+
+soak: $(INSTALLED)
+	$(BIN)/python -m pytest -m soak
+
+bench: $(INSTALLED)
+	$(BIN)/python -m pytest -m bench
+
+clean:
+	rm -rf .venv var

@@ -1,0 +1,120 @@
+"""The processes of one installation on one machine, as data for the supervisor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from deploy.ports import Endpoint
+from deploy.supervisor import ProcessSpec
+
+_BIN = Path(sys.executable).parent
+_MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+
+
+def installation() -> list[ProcessSpec]:
+    """Every process that `up` runs, what others need first."""
+    return [
+        broker(),
+        *([] if settings.GRAPH_URL else [graph()]),
+        signer(),
+        *([] if settings.MLFLOW_URL else [mlflow()]),
+        web(),
+        _own("gateway"),
+        _own("scheduler"),
+        _own("worker"),
+    ]
+
+
+def broker() -> ProcessSpec:
+    """Mosquitto where it is installed, else the embedded amqtt; the same rules in both."""
+    endpoint = Endpoint(settings.MQTT_HOST, settings.MQTT_PORT, "TINYFLEET_MQTT_PORT")
+    mosquitto = shutil.which("mosquitto", path=_search_path())
+    choice = settings.BROKER
+    if choice == "mosquitto" or (choice == "auto" and mosquitto):
+        return ProcessSpec(
+            "broker",
+            [mosquitto or "mosquitto", "-c", str(_mosquitto_configuration())],
+            endpoint=endpoint,
+            reload_on=settings.BROKER_DIR / "passwords",
+        )
+    return ProcessSpec(
+        "broker",
+        [
+            *(sys.executable, "-m", "deploy.amqtt_broker"),
+            *("--host", settings.MQTT_HOST, "--port", str(settings.MQTT_PORT)),
+            *("--passwords", str(settings.BROKER_DIR / "passwords")),
+            *("--acl", str(settings.BROKER_DIR / "acl")),
+        ],
+        endpoint=endpoint,
+    )
+
+
+def _search_path() -> str:
+    """Debian puts Mosquitto where a user's PATH does not look."""
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+
+
+def _mosquitto_configuration() -> Path:
+    template = settings.BASE_DIR / "deploy" / "broker" / "mosquitto.conf.template"
+    path: Path = settings.BROKER_DIR / "mosquitto.conf"
+    path.write_text(
+        template.read_text().format(
+            host=settings.MQTT_HOST,
+            port=settings.MQTT_PORT,
+            directory=settings.BROKER_DIR,
+            max_message_bytes=settings.MQTT_MAX_MESSAGE_BYTES,
+        )
+    )
+    return path
+
+
+def graph() -> ProcessSpec:
+    """The Oxigraph server, whose native binary comes with its wheel."""
+    endpoint = Endpoint(settings.GRAPH_HOST, settings.GRAPH_PORT, "TINYFLEET_GRAPH_PORT")
+    settings.GRAPH_DIR.mkdir(parents=True, exist_ok=True)
+    argv = [str(_BIN / "oxigraph"), "serve", "--location", str(settings.GRAPH_DIR)]
+    argv += ["--bind", str(endpoint), "--union-default-graph"]
+    return ProcessSpec("graph", argv, endpoint=endpoint)
+
+
+def signer() -> ProcessSpec:
+    """The only process that reads the signing key."""
+    argv = [sys.executable, "-m", "deploy.signer", "--socket", str(settings.SIGNER_SOCKET)]
+    argv += ["--directory", str(settings.VAR_DIR / "signer")]
+    argv += ["--trust", str(settings.KEYS_DIR / "trust")]
+    return ProcessSpec("signer", argv, ready_line="signer ready")
+
+
+def mlflow() -> ProcessSpec:
+    """One worker and no job execution: 0.5 GB instead of 2.9."""
+    endpoint = Endpoint(settings.MLFLOW_HOST, settings.MLFLOW_PORT, "TINYFLEET_MLFLOW_PORT")
+    directory: Path = settings.MLFLOW_DIR
+    directory.mkdir(parents=True, exist_ok=True)
+    argv = [str(_BIN / "mlflow"), "server", "--workers", "1"]
+    argv += ["--host", endpoint.host, "--port", str(endpoint.port)]
+    argv += ["--backend-store-uri", f"sqlite:///{directory / 'mlflow.sqlite3'}"]
+    argv += ["--artifacts-destination", str(directory / "artifacts")]
+    return ProcessSpec(
+        "mlflow",
+        argv,
+        endpoint=endpoint,
+        environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        url=f"http://{endpoint}/",
+    )
+
+
+def web() -> ProcessSpec:
+    """Admin, REST and SPARQL."""
+    endpoint = Endpoint(settings.WEB_HOST, settings.WEB_PORT, "TINYFLEET_WEB_PORT")
+    argv = [sys.executable, "-m", "uvicorn", "deploy.asgi:application", "--no-access-log"]
+    argv += ["--host", endpoint.host, "--port", str(endpoint.port), "--lifespan", "off"]
+    return ProcessSpec("web", argv, endpoint=endpoint, url=f"http://{endpoint}/")
+
+
+def _own(name: str) -> ProcessSpec:
+    return ProcessSpec(name, [*_MANAGE, f"run_{name}"], ready_line=f"{name} ready")
