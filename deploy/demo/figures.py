@@ -1,0 +1,89 @@
+"""What a run found, read from the installation's own records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max, Min, QuerySet
+
+from orchestrator.models import Deployment, Rollout, Telemetry
+from orchestrator.protocol.messages import DeploymentStatus
+
+RUNS_ITS_VARIANT = (DeploymentStatus.CONFIRMED.value, DeploymentStatus.ALREADY_INSTALLED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A device that got nothing, and the constraint that its nearest variant failed."""
+
+    device: str
+    constraint: str
+    need: Any
+    have: Any
+    unit: str
+
+
+def newest_telemetry() -> int:
+    """The row id that separates what came before from what comes after."""
+    return Telemetry.objects.aggregate(newest=Max("id"))["newest"] or 0
+
+
+def confirmed(rollout: Rollout) -> QuerySet[Deployment]:
+    """The deployments whose device runs what was meant for it."""
+    return Deployment.objects.filter(wave__rollout=rollout, status__in=RUNS_ITS_VARIANT)
+
+
+def refusals(rollout: Rollout) -> list[Refusal]:
+    """Every device that does not run its variant, with the first constraint that failed."""
+    others = Deployment.objects.filter(wave__rollout=rollout).exclude(status__in=RUNS_ITS_VARIANT)
+    found = []
+    for deployment in others.select_related("device").order_by("device__device_id"):
+        failed = [reason for reason in deployment.reasons if reason["holds"] is False]
+        reason = failed[0] if failed else _as_reason(deployment)
+        found.append(
+            Refusal(
+                deployment.device.device_id,
+                reason["constraint"],
+                reason["need"],
+                reason["have"],
+                reason["unit"],
+            )
+        )
+    return found
+
+
+def _as_reason(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "constraint": deployment.result_code or deployment.status,
+        "need": None,
+        "have": None,
+        "unit": "",
+    }
+
+
+def accuracy(rows: Iterable[Telemetry]) -> float | None:
+    """The share of right answers over all labelled samples; None where there are none."""
+    pairs = [(row.accuracy, row.labelled) for row in rows if row.accuracy is not None]
+    labelled = sum(count for _, count in pairs)
+    return sum(share * count for share, count in pairs) / labelled if labelled else None
+
+
+def phase(after: int, until: int | None = None, devices: Iterable[int] = ()) -> list[Telemetry]:
+    """The packs between two marks, without each device's first, which straddles the mark."""
+    rows = Telemetry.objects.filter(id__gt=after, labelled__gt=0, variant__isnull=False)
+    if until is not None:
+        rows = rows.filter(id__lte=until)
+    if devices:
+        rows = rows.filter(device__in=list(devices))
+    first = dict(rows.order_by().values_list("device").annotate(Min("id")))
+    return [row for row in rows if row.pk != first[row.device_id]]
+
+
+def fewest_packs(after: int, devices: Iterable[int]) -> int:
+    """How many whole packs the slowest of these devices has sent since the mark."""
+    counts = dict.fromkeys(devices, 0)
+    for row in phase(after, devices=counts):
+        counts[row.device_id] += 1
+    return min(counts.values(), default=0)
