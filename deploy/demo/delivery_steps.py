@@ -103,7 +103,9 @@ def update(run: Demonstration) -> None:
     refused = figures.refusals(run.rollout)
     run.findings |= {"installed": len(run.devices), "distinct_variants_installed": len(names)}
     run.findings["refused"] = refused
-    run.say(f"4 update: {len(run.devices)} confirmed, {len(names)} variants, {len(refused)} refused")
+    run.say(
+        f"4 update: {len(run.devices)} confirmed, {len(names)} variants, {len(refused)} refused"
+    )
 
 
 def _simulator(directory: Path) -> ProcessSpec:

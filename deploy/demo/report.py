@@ -69,7 +69,16 @@ def show_addresses(console: Console) -> None:
 
 def _installed_table(run: Demonstration) -> Table:
     table = Table(title="Who runs what")
-    for heading in ("device", "board", "variant", "flash B", "arena B", "test", "drifted", "adapted"):
+    for heading in (
+        "device",
+        "board",
+        "variant",
+        "flash B",
+        "arena B",
+        "test",
+        "drifted",
+        "adapted",
+    ):
         table.add_column(heading, justify="left" if heading in {"device", "board"} else "right")
     tested = _measured_accuracy(run)
     learnt = {task.device_id: task for task in LearningTask.objects.filter(device__in=run.devices)}

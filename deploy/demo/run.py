@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.demo.memory import PeakMemory
@@ -113,7 +114,7 @@ def installation_ready() -> float:
     return sum(conditions) / len(conditions)
 
 
-def live_progress() -> Progress:
+def live_progress(console: Console) -> Progress:
     """The bars of the demonstration."""
     return Progress(
         SpinnerColumn(),
@@ -121,5 +122,6 @@ def live_progress() -> Progress:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
+        console=console,
         transient=True,
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -15,67 +13,37 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from deploy.demo.folder import MARK, NotOurs, fresh_folder
-from deploy.demo.run import POLL_S, Demonstration, StepFailed, live_progress
 
-REPORT = "report.json"
+_STARTED_AGAIN = "TINYFLEET_DEMO_FOLDER"
 
 
 class Command(BaseCommand):
-    help = "Enrol a simulated fleet, train, match, deliver, run, drift, learn - and say what came."
+    help = "Enrol a simulated fleet, train, match, deliver, run, drift, learn; say what came of it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="end after the closing table")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not (settings.VAR_DIR / MARK).exists() or not os.environ.get("TINYFLEET_DEMO"):
-            _begin_in_own_folder()
-        console = Console()
+        if os.environ.get(_STARTED_AGAIN) != str(settings.VAR_DIR):
+            _start_again_in_own_folder()
         call_command("migrate", verbosity=0)
         call_command("load_catalogue", verbosity=0)
-        if not _demonstrate(console, stay=not options["once"]):
+        # Imported here, since it loads the learning libraries: not before the folder is ours.
+        from deploy.demo.scenario import demonstrate
+
+        if not demonstrate(settings.VAR_DIR, Console(), stay=not options["once"]):
             sys.exit(1)
 
 
-def _begin_in_own_folder() -> None:
-    """Start again with the demonstration's folder as the installation's.
+def _start_again_in_own_folder() -> None:
+    """Replace this process by one whose installation is the demonstration's folder.
 
-    Settings are read once, at the start of a process, so the process is replaced.
+    Settings are read once, at a process's start, so another folder needs another start.
     """
+    own = settings.VAR_DIR if (settings.VAR_DIR / MARK).exists() else settings.VAR_DIR / "demo"
     try:
-        folder = fresh_folder(settings.VAR_DIR / "demo")
+        folder = fresh_folder(own)
     except NotOurs as error:
         raise CommandError(str(error)) from error
-    environment = {**os.environ, "TINYFLEET_VAR": str(folder), "TINYFLEET_DEMO": "1"}
+    environment = {**os.environ, "TINYFLEET_VAR": str(folder), _STARTED_AGAIN: str(folder)}
     os.execve(sys.executable, [sys.executable, *sys.argv], environment)
-
-
-def _demonstrate(console: Console, stay: bool) -> bool:
-    # Imported here: these read rows and load the learning libraries, after the folder is ours.
-    from deploy.demo import delivery_steps, learning_steps
-    from deploy.demo.report import show_addresses, show_answer, write_report
-
-    with live_progress() as progress:
-        run = Demonstration(settings.VAR_DIR, progress)
-        run.progress.console.print("[bold]TinyFleet[/bold]: what fits what, and why not")
-        signal.signal(signal.SIGTERM, lambda number, frame: setattr(run, "interrupted", True))
-        try:
-            for step in (
-                delivery_steps.start,
-                delivery_steps.fleet,
-                delivery_steps.release,
-                delivery_steps.match,
-                delivery_steps.update,
-                learning_steps.operate,
-                learning_steps.learn,
-            ):
-                step(run)
-            held = True
-            progress.stop()
-            show_answer(run, console)
-        except StepFailed as failure:
-            held = False
-            console.print(f"[bold red]a step did not hold:[/bold red] {failure}")
-        except KeyboardInterrupt:
-            held, stay = False, False
-            console.print("interrupted; stopping every process")
-        return _finish(run, console, held, stay, write_report, show_addresses)
