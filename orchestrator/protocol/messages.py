@@ -169,7 +169,7 @@ class LearnStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LearnUpdate:
-    """What came of a task; `weights` are little-endian float32 of `shape`, biases in the last row."""
+    """What came of a task; `weights` are little-endian float32 of `shape`, biases the last row."""
 
     task: UUID
     status: LearnStatus

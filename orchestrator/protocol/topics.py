@@ -9,7 +9,8 @@ from enum import StrEnum
 ROOT = "tinyfleet/v1"
 RESERVED_NAMES = frozenset({"enrol", "artifacts", "gateway"})
 MAX_TOPIC_CHARS = 160
-MAX_EXPONENT = 24
+MIN_EXPONENT = 8
+MAX_EXPONENT = 20
 MAX_BLOCK = 2**20 - 1
 
 _DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
@@ -181,8 +182,8 @@ def _parse_block(sha256: str, exponent: str, block: str) -> Topic:
 
 
 def _checked(exponent: int, block: int) -> str:
-    if not 0 <= exponent <= MAX_EXPONENT:
-        raise TopicError(f"block exponent {exponent} is not between 0 and {MAX_EXPONENT}")
+    if exponent and not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
+        raise TopicError(f"block exponent {exponent} is neither 0 nor 8 to 20")
     if not 0 <= block <= (MAX_BLOCK if exponent else 0):
         raise TopicError(f"block number {block} is out of range for exponent {exponent}")
     return f"{exponent}/{block}"
