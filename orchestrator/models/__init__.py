@@ -1,8 +1,10 @@
 """What changes in the fleet: rollouts, deployments, telemetry, learning, jobs."""
 
+from orchestrator.models.coordination import Lease, SelfTestVector, SequenceCounter
 from orchestrator.models.delivery import (
     Deployment,
     DeploymentEvent,
+    DeploymentPurpose,
     Rollout,
     RolloutStatus,
     Wave,
@@ -16,6 +18,7 @@ from orchestrator.models.traffic import DeviceShadow, DroppedMessage, Telemetry
 __all__ = [
     "Deployment",
     "DeploymentEvent",
+    "DeploymentPurpose",
     "DeviceCredential",
     "DeviceShadow",
     "DriftAlert",
@@ -25,8 +28,11 @@ __all__ = [
     "JobStatus",
     "LearningStatus",
     "LearningTask",
+    "Lease",
     "Rollout",
     "RolloutStatus",
+    "SelfTestVector",
+    "SequenceCounter",
     "Telemetry",
     "Wave",
     "WaveStatus",

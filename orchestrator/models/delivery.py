@@ -41,6 +41,15 @@ class Rollout(models.Model):
     success_threshold = models.FloatField(default=0.9, help_text="Fraction; a wave needs >= this")
     error_threshold = models.FloatField(default=0.2, help_text="Fraction; above this it stops")
     soak_s = models.PositiveIntegerField(default=0, help_text="Seconds between install and confirm")
+    health = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What the soak must hold: {max_accuracy_drop, max_latency_ratio, max_restarts}",
+    )
+    revert_on_failure = models.BooleanField(
+        default=False, help_text="When it stops, send its devices back to what they ran before"
+    )
+    detail = models.TextField(blank=True, help_text="Why it stands where it stands")
     start_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
     created_by = models.ForeignKey(
@@ -79,6 +88,8 @@ class Wave(models.Model):
     rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="waves")
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=WaveStatus.choices, default=WaveStatus.WAITING)
+    # Set with every ending in the wave, so that a tick counts only waves in which something ended.
+    recount = models.BooleanField(default=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -90,6 +101,13 @@ class Wave(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rollout} wave {self.number}"
+
+
+class DeploymentPurpose(models.TextChoices):
+    """Why a device gets a manifest."""
+
+    UPDATE = "update"
+    REVERT = "revert"
 
 
 class Deployment(models.Model):
@@ -104,7 +122,19 @@ class Deployment(models.Model):
     variant = models.ForeignKey(
         Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="deployments"
     )
+    previous = models.ForeignKey(
+        Variant,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What the device ran when its wave started: the way back",
+    )
+    purpose = models.CharField(
+        max_length=6, choices=DeploymentPurpose.choices, default=DeploymentPurpose.UPDATE
+    )
     attempt = models.PositiveIntegerField(default=1)
+    is_newest = models.BooleanField(default=True, help_text="No later attempt in its wave")
     status = models.CharField(
         max_length=20,
         choices=[(s.value, s.value) for s in DeploymentStatus],
@@ -132,6 +162,11 @@ class Deployment(models.Model):
             models.Index(
                 fields=["device"], condition=models.Q(is_open=True), name="open_by_device"
             ),
+            models.Index(
+                fields=["expires_at"], condition=models.Q(is_open=True), name="open_by_expiry"
+            ),
+            # A wave is counted over all its devices, those that ended too.
+            models.Index(fields=["wave", "is_newest", "purpose", "status"], name="wave_tally"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["wave", "device", "attempt"], name="one_attempt"),
