@@ -1,4 +1,4 @@
-"""The vocabulary of matching: what a model needs, what a device offers, what came of comparing them.
+"""The vocabulary of matching: what a model needs, what a device offers, how the two compare.
 
 Frozen values without behaviour that reaches outside. Sizes are bytes, rates are hertz, times are
 milliseconds, accuracies are fractions of one. `None` means *not known*, never zero and never "any":

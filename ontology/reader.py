@@ -1,0 +1,161 @@
+"""A process that answers one query at a time from the store on disk, and may be killed for it.
+
+Run as `python -m ontology.reader STORE`. It reads requests from standard input and writes answers
+to standard output, each a length (4 bytes, big-endian) and that many bytes. It opens the store
+read-only for each query (about 20 ms), so it sees what was committed until then and can harm
+nothing. It ends when its input does, even in the middle of a query.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import select
+import struct
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import orjson
+import pyoxigraph as ox
+
+from ontology.results import (
+    GraphFormat,
+    TableFormat,
+    TooManyRows,
+    write_boolean,
+    write_graph,
+    write_solutions,
+)
+
+LENGTH = struct.Struct(">I")
+_POSITION = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
+_BASE_IRI = "https://w3id.org/tinyfleet/"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One query with everything that bounds its answer."""
+
+    query: str
+    media_type: str
+    max_rows: int
+    memory_bytes: int
+    cpu_s: float
+    default_graphs: tuple[str, ...] = ()
+    named_graphs: tuple[str, ...] = ()
+
+
+def send(stream: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+    """One frame for the head (JSON) and one for the body."""
+    for part in (orjson.dumps(head), body):
+        stream.write(LENGTH.pack(len(part)) + part)
+    stream.flush()
+
+
+def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer until the input ends."""
+    while frame := _read_frame(requests):
+        with _Lifeline(requests):
+            head, body = _answer(path, Request(**orjson.loads(frame)))
+        send(answers, head, body)
+
+
+class _Lifeline:
+    """While a query runs, watch for the end of input, which says that nobody waits any more."""
+
+    def __init__(self, requests: BinaryIO) -> None:
+        self._input = requests.fileno()
+        self._wake, self._done = os.pipe()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self._done)
+        self._thread.join()
+        os.close(self._wake)
+
+    def _watch(self) -> None:
+        readable, _, _ = select.select([self._input, self._wake], [], [])
+        # The peer never sends during a query, so readable input can only be its end.
+        if self._wake not in readable:
+            os._exit(1)
+
+
+def _answer(path: str, request: Request) -> tuple[dict[str, Any], bytes]:
+    _bound(request)
+    try:
+        return {"status": "ok"}, _evaluate(path, request)
+    except SyntaxError as error:
+        return _syntax_error(str(error)), b""
+    except TooManyRows:
+        return {"status": "too_many_rows"}, b""
+    except MemoryError:
+        return {"status": "memory"}, b""
+    except (ValueError, OSError) as error:
+        return {"status": "failed", "detail": str(error)}, b""
+
+
+def _bound(request: Request) -> None:
+    """Limit this process's further growth and its processor time, beyond what it has now."""
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - no path object per query
+        now_bytes = int(statm.read().split()[0]) * resource.getpagesize()
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (now_bytes + request.memory_bytes, hard))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = int(used.ru_utime + used.ru_stime + request.cpu_s) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _evaluate(path: str, request: Request) -> bytes:
+    store = ox.Store.read_only(path)
+    result = store.query(request.query, base_iri=_BASE_IRI, **_dataset(request))
+    if isinstance(result, ox.QueryBoolean):
+        return write_boolean(bool(result), TableFormat(request.media_type))
+    if isinstance(result, ox.QueryTriples):
+        return write_graph(result, GraphFormat(request.media_type), request.max_rows)
+    names = [variable.value for variable in result.variables]
+    rows = (list(solution) for solution in result)
+    return write_solutions(names, rows, TableFormat(request.media_type), request.max_rows)
+
+
+def _dataset(request: Request) -> dict[str, Any]:
+    """The protocol's dataset (SPARQL 1.1 Protocol, 2.1.4), else the union of all graphs."""
+    if not request.default_graphs and not request.named_graphs:
+        return {"use_default_graph_as_union": True}
+    return {
+        "default_graph": [ox.NamedNode(iri) for iri in request.default_graphs],
+        "named_graphs": [ox.NamedNode(iri) for iri in request.named_graphs],
+    }
+
+
+def _syntax_error(text: str) -> dict[str, Any]:
+    found = _POSITION.match(text)
+    if not found:
+        return {"status": "syntax", "detail": text}
+    line, column, detail = found.groups()
+    return {"status": "syntax", "line": int(line), "column": int(column), "detail": detail}
+
+
+def _read_frame(stream: BinaryIO) -> bytes:
+    head = _exactly(stream, LENGTH.size)
+    return _exactly(stream, LENGTH.unpack(head)[0]) if head else b""
+
+
+def _exactly(stream: BinaryIO, count: int) -> bytes:
+    """That many bytes, or none where the input ended before; a pipe gives them piece by piece."""
+    parts = bytearray()
+    while len(parts) < count:
+        piece = stream.read(count - len(parts))
+        if not piece:
+            return b""
+        parts += piece
+    return bytes(parts)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], sys.stdin.buffer.raw, sys.stdout.buffer)  # type: ignore[attr-defined]
