@@ -17,10 +17,11 @@ from orchestrator.protocol.messages import Enrolment
 MAX_ITERATIONS = 1_000_000
 """A verifier states its own cost; above this, one login would keep the broker busy."""
 
+SALT_BYTES = 12
+"""Mosquitto 2.0 drops a user whose salt has any other length when it reads its password file."""
+
 _PROOF_CONTEXT = b"tinyfleet/v1/enrol"
-_VERIFIER = re.compile(
-    r"\$7\$([1-9][0-9]{0,6})\$([A-Za-z0-9+/]{8,172}={0,2})\$([A-Za-z0-9+/]{86}==)"
-)
+_VERIFIER = re.compile(r"\$7\$([1-9][0-9]{0,6})\$([A-Za-z0-9+/]{16})\$([A-Za-z0-9+/]{86}==)")
 
 
 def enrolment_proof(device_id: str, token: str, public_key: str, verifier: str) -> bytes:
@@ -76,8 +77,8 @@ def make_verifier(secret: str, salt: bytes, iterations: int = 101) -> str:
     101 iterations is what mosquitto_passwd writes; a device's secret is random (128 bits or more),
     so stretching adds nothing, and a microcontroller has to compute it.
     """
-    if not 6 <= len(salt) <= 128 or not 1 <= iterations <= MAX_ITERATIONS:
-        raise ValueError("a verifier needs 6 to 128 bytes of salt and 1 to 1,000,000 iterations")
+    if len(salt) != SALT_BYTES or not 1 <= iterations <= MAX_ITERATIONS:
+        raise ValueError("a verifier needs 12 bytes of salt and 1 to 1,000,000 iterations")
     derived = hashlib.pbkdf2_hmac("sha512", secret.encode(), salt, iterations, 64)
     salt_text, derived_text = (base64.b64encode(part).decode() for part in (salt, derived))
     return f"$7${iterations}${salt_text}${derived_text}"
