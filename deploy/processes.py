@@ -49,6 +49,7 @@ def broker() -> ProcessSpec:
             *("--host", settings.MQTT_HOST, "--port", str(settings.MQTT_PORT)),
             *("--passwords", str(settings.BROKER_DIR / "passwords")),
             *("--acl", str(settings.BROKER_DIR / "acl")),
+            *("--max-packet-bytes", str(settings.BROKER_MAX_MESSAGE_BYTES)),
         ],
         endpoint=endpoint,
     )
@@ -67,7 +68,7 @@ def _mosquitto_configuration() -> Path:
             host=settings.MQTT_HOST,
             port=settings.MQTT_PORT,
             directory=settings.BROKER_DIR,
-            max_message_bytes=settings.MQTT_MAX_MESSAGE_BYTES,
+            max_message_bytes=settings.BROKER_MAX_MESSAGE_BYTES,
         )
     )
     return path

@@ -1,0 +1,124 @@
+"""The broker's password file and ACL file, one pair for Mosquitto and for the embedded broker.
+
+Devices' secrets are unknown here: a device sends a salted verifier when it enrols, in the form of
+Mosquitto's password file (`$7$`, PBKDF2-HMAC-SHA512), and that line is what is written. The two
+shared accounts, `gateway` and `enrol`, get secrets of their own, made once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+
+from orchestrator.models import DeviceCredential
+from orchestrator.protocol import topics
+from orchestrator.protocol.enrolment import SALT_BYTES, check_verifier, make_verifier
+from registry.models import DeviceStatus
+
+GATEWAY_USER = "gateway"
+ENROL_USER = "enrol"
+
+_DEVICE_WRITES = ("td", "online", "state", "report", "telemetry", "learn/update")
+_DEVICE_READS = ("desired", "acked", "learn/task")
+
+
+def gateway_password() -> str:
+    """The gateway's own secret, made at first use (var/keys/gateway-mqtt, mode 0600)."""
+    return _secret(settings.KEYS_DIR / "gateway-mqtt")
+
+
+def enrol_password() -> str:
+    """The secret of the account that devices enrol with (var/keys/enrol-mqtt, mode 0600)."""
+    return _secret(settings.KEYS_DIR / "enrol-mqtt")
+
+
+def write_password_file() -> Path:
+    """Write var/broker/passwords from the accepted devices; the file changes only if they did."""
+    path: Path = settings.BROKER_DIR / "passwords"
+    before = _lines_of(path)
+    accounts = {GATEWAY_USER: gateway_password(), ENROL_USER: enrol_password()}
+    lines = [_account_line(user, secret, before) for user, secret in accounts.items()]
+    credentials = DeviceCredential.objects.filter(device__status=DeviceStatus.ACCEPTED)
+    pairs = credentials.order_by("device__device_id").values_list("device__device_id", "verifier")
+    lines += [f"{device_id}:{verifier}" for device_id, verifier in pairs]
+    _replace(path, "\n".join(lines) + "\n")
+    return path
+
+
+def write_acl_file() -> Path:
+    """Write var/broker/acl: what each account may publish and read."""
+    path: Path = settings.BROKER_DIR / "acl"
+    _replace(path, access_list())
+    return path
+
+
+def access_list() -> str:
+    """The rules in Mosquitto's language. Patterns hold for every user, so `enrol` is denied some.
+
+    `enrol/desired` and `enrol/acked` would be read by the pattern for a device called `enrol`; they
+    are the enrolments of devices called so, which carry tokens.
+    """
+    root = topics.ROOT
+    lines = [
+        f"user {GATEWAY_USER}",
+        f"topic readwrite {root}/#",
+        "",
+        f"user {ENROL_USER}",
+        f"topic deny {root}/artifacts/#",
+        *(f"topic deny {root}/enrol/{tail}" for tail in _DEVICE_READS),
+        f"topic write {root}/enrol/+",
+        f"topic read {root}/enrol/+/result",
+        "",
+        *(f"pattern write {root}/%u/{tail}" for tail in _DEVICE_WRITES),
+        *(f"pattern read {root}/%u/{tail}" for tail in _DEVICE_READS),
+        f"pattern read {root}/artifacts/#",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _secret(path: Path) -> str:
+    """Of several processes that start at once, one secret wins and none is seen half-written."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        draft = _draft(path, secrets.token_urlsafe(32))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return path.read_text()
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def _account_line(user: str, secret: str, before: dict[str, str]) -> str:
+    """The account's line as it stood where it still holds: a new salt would be a change."""
+    verifier = before.get(user, "")
+    if not check_verifier(secret, verifier):
+        verifier = make_verifier(secret, secrets.token_bytes(SALT_BYTES))
+    return f"{user}:{verifier}"
+
+
+def _lines_of(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    pairs = (line.partition(":") for line in path.read_text().splitlines())
+    return {user: verifier for user, _, verifier in pairs}
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.read_text() == text:
+        return
+    _draft(path, text).replace(path)
+
+
+def _draft(path: Path, text: str) -> Path:
+    """A complete file of the owner's alone beside `path`, to be moved into its place."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    return draft
