@@ -16,6 +16,7 @@ import struct
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
@@ -87,7 +88,6 @@ class _Lifeline:
 
 
 def _answer(path: str, request: Request) -> tuple[dict[str, Any], bytes]:
-    _bound(request)
     try:
         return {"status": "ok"}, _evaluate(path, request)
     except SyntaxError as error:
@@ -100,19 +100,13 @@ def _answer(path: str, request: Request) -> tuple[dict[str, Any], bytes]:
         return {"status": "failed", "detail": str(error)}, b""
 
 
-def _bound(request: Request) -> None:
-    """Limit this process's further growth and its processor time, beyond what it has now."""
-    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - no path object per query
-        now_bytes = int(statm.read().split()[0]) * resource.getpagesize()
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (now_bytes + request.memory_bytes, hard))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = int(used.ru_utime + used.ru_stime + request.cpu_s) + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-
-
 def _evaluate(path: str, request: Request) -> bytes:
+    _limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
     store = ox.Store.read_only(path)
+    # Only now: opening starts the engine's threads, whose stacks are not the query's.
+    _limit(resource.RLIMIT_DATA, _data_bytes() + request.memory_bytes)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + request.cpu_s) + 2)
     result = store.query(request.query, base_iri=_BASE_IRI, **_dataset(request))
     if isinstance(result, ox.QueryBoolean):
         return write_boolean(bool(result), TableFormat(request.media_type))
@@ -121,6 +115,16 @@ def _evaluate(path: str, request: Request) -> bytes:
     names = [variable.value for variable in result.variables]
     rows = (list(solution) for solution in result)
     return write_solutions(names, rows, TableFormat(request.media_type), request.max_rows)
+
+
+def _limit(kind: int, soft: int) -> None:
+    resource.setrlimit(kind, (soft, resource.getrlimit(kind)[1]))
+
+
+def _data_bytes() -> int:
+    """The private writable memory that this process has mapped, which RLIMIT_DATA counts."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmData:")[2].split()[0]) * 1024
 
 
 def _dataset(request: Request) -> dict[str, Any]:

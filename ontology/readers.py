@@ -19,7 +19,6 @@ import orjson
 from ontology.reader import LENGTH, Request
 
 
-
 class QueryFailed(Exception):
     """A query that gave no answer. `kind` is syntax, time, memory, rows, busy or failed."""
 
