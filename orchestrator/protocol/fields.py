@@ -25,7 +25,7 @@ class MessageError(ValueError):
 class Fields:
     """One decoded map. Extra members are ignored, so that later versions can add some."""
 
-    def __init__(self, members: object, where: str = "", labels: Mapping[str, object] = {}) -> None:
+    def __init__(self, members: object, where: str = "", labels: Mapping[str, int] = {}) -> None:
         if not isinstance(members, dict):
             raise MessageError(f"must be a map, not {_name(members)}", where)
         self._members: dict[object, object] = members
@@ -37,23 +37,27 @@ class Fields:
         """Whether members have integer labels and octets are byte strings."""
         return bool(self._labels)
 
+    def labels(self) -> list[str | int]:
+        """The keys of all members, as far as they are texts or numbers."""
+        return [label for label in self._members if isinstance(label, str | int)]
+
     def text_labels(self) -> list[str]:
         """The names of all members that are named by text."""
         return [label for label in self._members if isinstance(label, str)]
 
-    def where(self, name: str) -> str:
+    def where(self, name: str | int) -> str:
         """The JSON pointer of a member."""
-        return f"{self._where}/{self._labels.get(name, name)}"
+        return f"{self._where}/{self._key(name)}"
 
-    def error(self, what: str, name: str) -> MessageError:
+    def error(self, what: str, name: str | int) -> MessageError:
         """An error at a member, for the caller to raise."""
         return MessageError(what, self.where(name))
 
-    def has(self, name: str) -> bool:
+    def has(self, name: str | int) -> bool:
         """Whether the member is there and not null."""
-        return self._members.get(self._labels.get(name, name)) is not None
+        return self._members.get(self._key(name)) is not None
 
-    def integer(self, name: str, low: int = 0, high: int = MAX_COUNT) -> int:
+    def integer(self, name: str | int, low: int = 0, high: int = MAX_COUNT) -> int:
         """A whole number in low..high; true and 1.0 are none."""
         value = self._present(name)
         if not isinstance(value, int) or isinstance(value, bool):
@@ -62,7 +66,7 @@ class Fields:
             raise self.error(f"must be between {low} and {high}", name)
         return value
 
-    def number(self, name: str, low: float, high: float) -> float:
+    def number(self, name: str | int, low: float, high: float) -> float:
         """A number in low..high, both finite."""
         value = self._present(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
@@ -71,14 +75,14 @@ class Fields:
             raise self.error(f"must be a number between {low:g} and {high:g}", name)
         return float(value)
 
-    def flag(self, name: str) -> bool:
+    def flag(self, name: str | int) -> bool:
         """True or false; 0 and 1 are neither."""
         value = self._present(name)
         if not isinstance(value, bool):
             raise self.error(f"must be true or false, not {_name(value)}", name)
         return value
 
-    def text(self, name: str, longest: int, shortest: int = 0) -> str:
+    def text(self, name: str | int, longest: int, shortest: int = 0) -> str:
         """A text of so many characters."""
         value = self._present(name)
         if not isinstance(value, str):
@@ -89,7 +93,7 @@ class Fields:
             raise self.error("must not hold the character U+0000", name)
         return value
 
-    def octets(self, name: str, longest: int, shortest: int = 0) -> bytes:
+    def octets(self, name: str | int, longest: int, shortest: int = 0) -> bytes:
         """A CBOR byte string of so many bytes."""
         value = self._present(name)
         if not isinstance(value, bytes):
@@ -98,7 +102,7 @@ class Fields:
             raise self.error(f"must have {shortest} to {longest} bytes", name)
         return value
 
-    def choice(self, name: str, kind: type[Choice]) -> Choice:
+    def choice(self, name: str | int, kind: type[Choice]) -> Choice:
         """One of an enumeration's values."""
         value = self.text(name, 40)
         try:
@@ -107,14 +111,14 @@ class Fields:
             known = ", ".join(kind)
             raise self.error(f"{value!r} is none of: {known}", name) from error
 
-    def digest(self, name: str) -> str:
+    def digest(self, name: str | int) -> str:
         """A SHA-256 as 64 lower-case hex digits."""
         value = self.text(name, 64, 64)
         if not set(value) <= set("0123456789abcdef"):
             raise self.error("must be 64 lower-case hex digits", name)
         return value
 
-    def uuid(self, name: str) -> UUID:
+    def uuid(self, name: str | int) -> UUID:
         """A UUID in its usual form of 36 lower-case characters."""
         value = self.text(name, 36, 36)
         try:
@@ -125,7 +129,7 @@ class Fields:
             raise self.error("must be a UUID in its lower-case form with dashes", name)
         return parsed
 
-    def items(self, name: str, longest: int) -> list[object]:
+    def items(self, name: str | int, longest: int) -> list[object]:
         """A list of at most so many members."""
         value = self._present(name)
         if not isinstance(value, list):
@@ -134,8 +138,11 @@ class Fields:
             raise self.error(f"must have at most {longest} members", name)
         return value
 
-    def _present(self, name: str) -> object:
-        key = self._labels.get(name, name)
+    def _key(self, name: str | int) -> str | int:
+        return self._labels.get(name, name) if isinstance(name, str) else name
+
+    def _present(self, name: str | int) -> object:
+        key = self._key(name)
         if key not in self._members:
             raise self.error("is missing", name)
         return self._members[key]

@@ -168,6 +168,13 @@ def artifact(sha256: str) -> str:
     return f"{ROOT}/artifacts/{sha256}"
 
 
+def check_exponent(exponent: int) -> int:
+    """`exponent` itself, or a TopicError: 0 for the whole file, else 8 to 20."""
+    if exponent and not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
+        raise TopicError(f"block exponent {exponent} is neither 0 nor 8 to 20")
+    return exponent
+
+
 def _device_topic(device: str, tail: str) -> str:
     return f"{ROOT}/{check_device_id(device)}/{tail}"
 
@@ -182,8 +189,7 @@ def _parse_block(sha256: str, exponent: str, block: str) -> Topic:
 
 
 def _checked(exponent: int, block: int) -> str:
-    if exponent and not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
-        raise TopicError(f"block exponent {exponent} is neither 0 nor 8 to 20")
+    check_exponent(exponent)
     if not 0 <= block <= (MAX_BLOCK if exponent else 0):
         raise TopicError(f"block number {block} is out of range for exponent {exponent}")
     return f"{exponent}/{block}"
