@@ -1,0 +1,124 @@
+"""The way to the signer process: one request, one answer, over a unix socket.
+
+A frame is a length (4 bytes, big-endian) and a CBOR map. Requests have `op` and at most one of
+`manifest` and `task`, unsigned bytes; answers have `done` or `refused`, a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestrator.protocol import cbor, learning, manifest
+from orchestrator.protocol.fields import MessageError
+from orchestrator.protocol.messages import LearnTask
+
+MAX_FRAME_BYTES = 16 * 1024
+LENGTH_BYTES = 4
+
+_LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux
+
+
+class SigningRefused(Exception):
+    """The signer will not sign this; the message is its reason."""
+
+
+class SignerUnreachable(Exception):
+    """No answer came from the signer in time: try again later."""
+
+
+class SigningClient:
+    """Asks the signer; a new connection for each request, so that a restart needs no care."""
+
+    def __init__(self, socket_path: Path, timeout_s: float) -> None:
+        self._socket_path = Path(socket_path)
+        self._timeout_s = timeout_s
+
+    def sign_manifest(self, order: manifest.Manifest) -> bytes:
+        """The signed envelope. Asking again for the very same manifest gives another one."""
+        return self._octets({"op": "sign_manifest", "manifest": manifest.encode(order)})
+
+    def sign_task(self, task: LearnTask) -> bytes:
+        """The signed learning task."""
+        return self._octets({"op": "sign_task", "task": learning.encode_task(task)})
+
+    def public_keys(self) -> dict[bytes, bytes]:
+        """What the signer signs with: key id to PEM."""
+        keys = self._ask({"op": "public_keys"})
+        if not isinstance(keys, dict):
+            raise SignerUnreachable("the signer's answer holds no keys")
+        return keys
+
+    def _octets(self, request: dict[str, Any]) -> bytes:
+        answer = self._ask(request)
+        if not isinstance(answer, bytes):
+            raise SignerUnreachable("the signer's answer holds no signed bytes")
+        return answer
+
+    def _ask(self, request: dict[str, Any]) -> object:
+        try:
+            answer = self._exchange(pack_frame(request))
+        except (OSError, MessageError) as error:
+            raise SignerUnreachable(f"signer at {self._socket_path}: {error}") from error
+        match answer:
+            case {"refused": str() as reason}:
+                raise SigningRefused(reason)
+            case {"done": result}:
+                return result
+        raise SignerUnreachable("the signer's answer is neither done nor refused")
+
+    def _exchange(self, frame: bytes) -> object:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(self._timeout_s)
+            with short_address(self._socket_path) as address:
+                connection.connect(address)
+            connection.sendall(frame)
+            length = frame_length(_receive(connection, LENGTH_BYTES))
+            return unpack_frame(_receive(connection, length))
+
+
+def pack_frame(message: dict[str, Any]) -> bytes:
+    """A message as it goes over the socket."""
+    content = cbor.dumps(message)
+    return len(content).to_bytes(LENGTH_BYTES, "big") + content
+
+
+def frame_length(head: bytes) -> int:
+    """How many bytes follow the head, or a MessageError where they are too many."""
+    length = int.from_bytes(head, "big")
+    if length > MAX_FRAME_BYTES:
+        raise MessageError(f"a frame of {length} bytes is more than {MAX_FRAME_BYTES}")
+    return length
+
+
+def unpack_frame(content: bytes) -> object:
+    """The message of a frame's content."""
+    return cbor.loads(content, MAX_FRAME_BYTES)
+
+
+@contextmanager
+def short_address(path: Path) -> Iterator[str]:
+    """An address for `path` that fits a sockaddr_un: a long one goes by its open directory."""
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
+
+
+def _receive(connection: socket.socket, count: int) -> bytes:
+    parts: list[bytes] = []
+    while count:
+        part = connection.recv(count)
+        if not part:
+            raise ConnectionError("the connection ended in the middle of an answer")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
