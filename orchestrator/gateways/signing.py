@@ -40,11 +40,19 @@ class SigningClient:
 
     def sign_manifest(self, order: manifest.Manifest) -> bytes:
         """The signed envelope. Asking again for the very same manifest gives another one."""
-        return self._octets({"op": "sign_manifest", "manifest": manifest.encode(order)})
+        try:
+            encoded = manifest.encode(order)
+        except ValueError as error:
+            raise SigningRefused(f"no manifest: {error}") from error
+        return self._octets({"op": "sign_manifest", "manifest": encoded})
 
     def sign_task(self, task: LearnTask) -> bytes:
         """The signed learning task."""
-        return self._octets({"op": "sign_task", "task": learning.encode_task(task)})
+        try:
+            encoded = learning.encode_task(task)
+        except ValueError as error:
+            raise SigningRefused(f"no learning task: {error}") from error
+        return self._octets({"op": "sign_task", "task": encoded})
 
     def public_keys(self) -> dict[bytes, bytes]:
         """What the signer signs with: key id to PEM."""

@@ -1,0 +1,150 @@
+"""What the signer signs: limits, a ledger of what it has signed before, and the key.
+
+Pure but for the ledger's file and the log; the process around it is `deploy.signer`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from orchestrator.protocol import cose, learning, manifest
+from orchestrator.protocol.messages import LearnTask
+from orchestrator.protocol.refusal import Refusal
+
+log = structlog.get_logger(__name__)
+
+
+class Refused(Exception):
+    """A request that policy does not allow; the message is the sentence for the asker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the policy allows. Times in seconds, sizes in bytes."""
+
+    max_lifetime_s: int = 31 * 24 * 3600
+    max_artifact_bytes: int = 16 * 1024 * 1024
+    max_clock_skew_s: int = 300
+    max_samples: int = 1_000_000
+
+
+class Ledger:
+    """The highest sequence number signed for each device, on disk before a signature leaves."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS signed "
+            "(device TEXT PRIMARY KEY, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL)"
+        )
+
+    def last(self, device: str) -> tuple[int, bytes] | None:
+        """(sequence, SHA-256 of the manifest) signed last for a device."""
+        row: tuple[int, bytes] | None = self._database.execute(
+            "SELECT sequence, sha256 FROM signed WHERE device = ?", [device]
+        ).fetchone()
+        return row
+
+    def record(self, device: str, sequence: int, sha256: bytes) -> None:
+        """Durable when it returns."""
+        self._database.execute(
+            "INSERT INTO signed VALUES (?, ?, ?) ON CONFLICT (device) "
+            "DO UPDATE SET sequence = excluded.sequence, sha256 = excluded.sha256",
+            [device, sequence, sha256],
+        )
+
+    def close(self) -> None:
+        """Fold the log into the file."""
+        self._database.close()
+
+
+class Signer:
+    """Policy, ledger and key together; `clock` gives UNIX seconds."""
+
+    def __init__(
+        self,
+        key: cose.PrivateKey,
+        ledger: Ledger,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._key = key
+        self._ledger = ledger
+        self._limits = limits
+        self._clock = clock
+
+    def answer(self, request: object) -> dict[str, object]:
+        """One request's answer, never an exception for what a client may send."""
+        try:
+            return {"done": self._done(request)}
+        except (Refused, Refusal) as error:
+            log.warning("signing_refused", reason=str(error))
+            return {"refused": str(error)}
+
+    def _done(self, request: object) -> object:
+        match request:
+            case {"op": "sign_manifest", "manifest": bytes() as encoded}:
+                return self._sign_manifest(encoded)
+            case {"op": "sign_task", "task": bytes() as encoded}:
+                return self._sign_task(encoded)
+            case {"op": "public_keys"}:
+                key = self._key.public_key()
+                return {cose.key_id(key): cose.public_pem(key)}
+        raise Refused("the request is none of sign_manifest, sign_task and public_keys")
+
+    def _sign_manifest(self, encoded: bytes) -> bytes:
+        order = manifest.decode(encoded)
+        self._check_manifest(order)
+        digest = hashlib.sha256(encoded).digest()
+        self._check_sequence(order, digest)
+        envelope = manifest.envelope(encoded, self._key)
+        self._ledger.record(order.device_id, order.sequence, digest)
+        log.info("manifest_signed", device=order.device_id, sequence=order.sequence)
+        return envelope
+
+    def _sign_task(self, encoded: bytes) -> bytes:
+        task = learning.decode_task(encoded)
+        self._check_times(task)
+        if task.samples > self._limits.max_samples:
+            raise Refused(f"{task.samples} samples are more than {self._limits.max_samples}")
+        log.info("task_signed", device=task.device_id, task=str(task.task))
+        return learning.sign_task(task, self._key)
+
+    def _check_manifest(self, order: manifest.Manifest) -> None:
+        if order.vendor_id != manifest.VENDOR_ID:
+            raise Refused(f"vendor {order.vendor_id} is not ours")
+        if order.size > self._limits.max_artifact_bytes:
+            limit = self._limits.max_artifact_bytes
+            raise Refused(f"an artifact of {order.size} bytes is larger than {limit}")
+        self._check_times(order)
+
+    def _check_times(self, order: manifest.Manifest | LearnTask) -> None:
+        now = self._clock()
+        if order.expires_at <= now:
+            raise Refused(f"it has expired already, at {order.expires_at}")
+        if order.expires_at > now + self._limits.max_lifetime_s:
+            raise Refused(f"it would expire later than {self._limits.max_lifetime_s} s from now")
+        # Devices without a clock take the newest issue time as theirs: one from the future would
+        # make them refuse everything until then.
+        if order.issued_at > now + self._limits.max_clock_skew_s:
+            raise Refused(f"its issue time {order.issued_at} lies in the future")
+
+    def _check_sequence(self, order: manifest.Manifest, digest: bytes) -> None:
+        last = self._ledger.last(order.device_id)
+        if last is None or order.sequence > last[0]:
+            return
+        # The very same bytes again: an asker that died before it could keep the first answer.
+        if last != (order.sequence, digest):
+            raise Refused(
+                f"sequence {order.sequence} is not higher than {last[0]}, "
+                f"signed before for {order.device_id}"
+            )
