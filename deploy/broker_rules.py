@@ -46,14 +46,15 @@ class AccessList:
     patterns: list[Rule] = field(default_factory=list)
 
     def rules_for(self, user: str, client: str) -> list[Rule]:
-        """All rules of a user, patterns filled in; none where a name would act as a wildcard."""
-        own = self.users.get(user, [])
-        if set(user + client) & set("+#/"):
-            return own
+        """All rules of a user, patterns filled in, without those that a name would widen."""
+        names = {"%u": user, "%c": client}
+        unsafe = {mark for mark, name in names.items() if set(name) & set("+#/")}
         filled = [
-            Rule(r.access, r.topic.replace("%u", user).replace("%c", client)) for r in self.patterns
+            Rule(rule.access, rule.topic.replace("%u", user).replace("%c", client))
+            for rule in self.patterns
+            if not any(mark in rule.topic for mark in unsafe)
         ]
-        return own + filled
+        return self.users.get(user, []) + filled
 
 
 def parse_passwords(text: str, name: str = "passwords") -> dict[str, str]:

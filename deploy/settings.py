@@ -15,6 +15,7 @@ from deploy.environment import (
     text_setting,
 )
 from deploy.logs import logging_configuration
+from deploy.navigation import NAVIGATION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("TINYFLEET_VAR", BASE_DIR / "var")).resolve()
@@ -192,4 +193,5 @@ UNFOLD = {
     "SITE_SYMBOL": "memory",
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "deploy.dashboard.dashboard_context",
+    "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
 }

@@ -1,0 +1,71 @@
+"""The admin's side bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+
+
+def _page(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist")}
+
+
+def mlflow_address(request: HttpRequest) -> str:
+    """Where this installation's experiments are tracked."""
+    from django.conf import settings
+
+    return settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}/"
+
+
+NAVIGATION: list[dict[str, Any]] = [
+    {
+        "title": "Fleet",
+        "items": [
+            {"title": "Overview", "icon": "dashboard", "link": reverse_lazy("admin:index")},
+            _page("Devices", "memory", "registry_device"),
+            _page("Fleets", "workspaces", "registry_fleet"),
+            _page("Capability profiles", "fingerprint", "registry_capabilityprofile"),
+            _page("Enrolment tokens", "key", "orchestrator_enrolmenttoken"),
+        ],
+    },
+    {
+        "title": "Models",
+        "items": [
+            _page("Models", "model_training", "registry_registeredmodel"),
+            _page("Releases", "new_releases", "registry_release"),
+            _page("Variants", "deployed_code", "registry_variant"),
+            _page("Measurements", "straighten", "registry_measurement"),
+            _page("Artifacts", "inventory_2", "registry_artifact"),
+        ],
+    },
+    {
+        "title": "Operations",
+        "items": [
+            _page("Rollouts", "rocket_launch", "orchestrator_rollout"),
+            _page("Deployments", "sync", "orchestrator_deployment"),
+            _page("Telemetry", "monitoring", "orchestrator_telemetry"),
+            _page("Drift alerts", "troubleshoot", "orchestrator_driftalert"),
+            _page("Learning tasks", "school", "orchestrator_learningtask"),
+            _page("Jobs", "task", "orchestrator_job"),
+            _page("Dropped messages", "block", "orchestrator_droppedmessage"),
+        ],
+    },
+    {
+        "title": "Catalogue",
+        "items": [
+            _page("Board types", "developer_board", "registry_boardtype"),
+            _page("Runtimes", "terminal", "registry_runtime"),
+            _page("Firmware builds", "package_2", "registry_firmwarebuild"),
+        ],
+    },
+    {
+        "title": "Ask",
+        "items": [
+            {"title": "SPARQL", "icon": "hub", "link": "/sparql"},
+            {"title": "API", "icon": "api", "link": "/api/docs/"},
+            {"title": "MLflow", "icon": "experiment", "link": mlflow_address},
+        ],
+    },
+]

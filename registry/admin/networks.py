@@ -1,0 +1,104 @@
+"""Models, releases, variants and their artifacts."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from registry.admin.columns import bytes_text, joined, link_to, share_text
+from registry.admin.read_only import ReadOnlyAdmin
+from registry.models import Artifact, Measurement, RegisteredModel, Release, Variant
+
+
+class ReleaseInline(TabularInline):
+    model = Release
+    fields = ["number", "data_source", "mlflow_run_id"]
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+
+@admin.register(RegisteredModel)
+class RegisteredModelAdmin(ModelAdmin):
+    list_display = ["name", "task", "champion", "challenger"]
+    search_fields = ["name", "task"]
+    inlines = [ReleaseInline]
+
+
+class VariantInline(TabularInline):
+    model = Variant
+    fields = ["name", "technique", "precision", "mlflow_version"]
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+
+@admin.register(Release)
+class ReleaseAdmin(ModelAdmin):
+    list_display = ["__str__", "data_source", "variant_count", "created_at"]
+    list_filter = ["model"]
+    list_select_related = ["model"]
+    search_fields = ["model__name"]
+    inlines = [VariantInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
+        return super().get_queryset(request).annotate(count=Count("variants"))
+
+    @display(description="Variants", ordering="count")
+    def variant_count(self, release: Release) -> int:
+        return int(getattr(release, "count", 0))
+
+
+class MeasurementInline(TabularInline):
+    model = Measurement
+    fields = ["metric", "value", "unit", "status", "runtime", "source"]
+    extra = 0
+
+
+@admin.register(Variant)
+class VariantAdmin(ModelAdmin):
+    list_display = ["name", "release", "size", "accuracy", "operator_names", "technique"]
+    list_filter = ["release__model", "technique", "precision"]
+    search_fields = ["name", "release__model__name", "artifact__sha256"]
+    list_select_related = ["release__model", "artifact"]
+    readonly_fields = ["artifact", "operators", "dtypes", "description"]
+    inlines = [MeasurementInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
+        return super().get_queryset(request).prefetch_related("measurements")
+
+    @display(description="File", ordering="artifact__size_bytes")
+    def size(self, variant: Variant) -> str:
+        return bytes_text(variant.artifact.size_bytes)
+
+    @display(description="Accuracy")
+    def accuracy(self, variant: Variant) -> str:
+        rows = [row for row in variant.measurements.all() if row.metric == "accuracy"]
+        return share_text(rows[0].value if rows else None)
+
+    @display(description="Operators")
+    def operator_names(self, variant: Variant) -> str:
+        return joined(sorted(variant.operators or {}))
+
+
+@admin.register(Artifact)
+class ArtifactAdmin(ReadOnlyAdmin):
+    list_display = ["sha256", "size", "media_type", "users", "created_at"]
+    search_fields = ["sha256"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Artifact]:
+        return super().get_queryset(request).prefetch_related("variants__release__model")
+
+    @display(description="Size", ordering="size_bytes")
+    def size(self, artifact: Artifact) -> str:
+        return bytes_text(artifact.size_bytes)
+
+    @display(description="Used by")
+    def users(self, artifact: Artifact) -> str:
+        first = artifact.variants.all()[:1]
+        return link_to(first[0]) if first else "–"
