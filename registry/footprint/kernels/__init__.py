@@ -1,0 +1,1 @@
+"""What each kernel of TFLite Micro asks of the arena."""
