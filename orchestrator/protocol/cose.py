@@ -35,6 +35,8 @@ SIGN1_TAG = 18
 MAX_SIGN1_BYTES = 4096
 
 _ALGORITHM, _CRITICAL, _KEY_ID = 1, 2, 4
+# Deterministic nonces (RFC 6979): a poor random source cannot leak the key.
+_ECDSA = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _HALF = 32  # bytes of each of r and s on P-256
 
 
@@ -162,7 +164,7 @@ def _signature(key: PrivateKey, message: bytes) -> bytes:
     """ES256 signs as r and s of 32 bytes each, big-endian (RFC 9053, 2.1), not as DER."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign(message)
-    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
+    r, s = decode_dss_signature(key.sign(message, _ECDSA))
     return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
 

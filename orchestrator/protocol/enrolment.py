@@ -40,7 +40,8 @@ def sign_enrolment(
     """The enrolment that a device sends: ECDSA P-256 with SHA-256, DER in base64."""
     public_key = _pem(private_key.public_key())
     proof = enrolment_proof(device_id, token, public_key, verifier)
-    signature = base64.b64encode(private_key.sign(proof, ec.ECDSA(hashes.SHA256()))).decode()
+    algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)  # RFC 6979
+    signature = base64.b64encode(private_key.sign(proof, algorithm)).decode()
     return Enrolment(device_id, token, public_key, verifier, signature)
 
 
