@@ -10,6 +10,7 @@ from registry.footprint.arena import ArenaPlan, predict_arena
 from registry.footprint.code import runtime_code_bytes
 from registry.footprint.latency import Estimate, predict_instructions
 from registry.footprint.macs import network_macs, network_parameters
+from registry.footprint.training import online_layer_bytes
 from registry.formats.network import Network, Tensor
 from registry.formats.tflite import parse, strip_names
 
@@ -53,8 +54,8 @@ class Description:
     core: str | None
     instructions: Estimate | None
     training_bytes: int | None
-    kernels: str = "cmsis_nn"
-    network: Network | None = field(default=None, repr=False, compare=False)
+    kernels: str
+    network: Network = field(repr=False, compare=False)
 
     @property
     def arena_bytes(self) -> int | None:
@@ -108,10 +109,33 @@ def describe(data: bytes, *, board: Board | None = None, kernels: str = "cmsis_n
         latency_ms=None,
         core=board.core if board else None,
         instructions=predict_instructions(network),
-        training_bytes=None,
+        training_bytes=_online_layer(network),
         kernels=kernels,
         network=network,
     )
+
+
+def _online_layer(network: Network) -> int | None:
+    """What an online last layer would take: on the second output, or else before the last layer.
+
+    A network that is to learn on the device gives its features as a second output. Of another one
+    the last fully connected layer would be replaced. None where there is neither.
+    """
+    if not network.outputs:
+        return None
+    if len(network.outputs) == 2:
+        logits, features = network.outputs
+        return _layer_bytes(features.elements, logits.elements)
+    for operator in reversed(network.operators):
+        if operator.name == "FULLY_CONNECTED":
+            weights = network.main.tensor(operator.inputs[1]) if len(operator.inputs) > 1 else None
+            shape = weights.shape if weights else ()
+            return _layer_bytes(shape[1], shape[0]) if len(shape) == 2 else None
+    return None
+
+
+def _layer_bytes(features: int, classes: int) -> int | None:
+    return online_layer_bytes(features, classes) if features and classes else None
 
 
 def _operator_uses(network: Network) -> tuple[OperatorUse, ...]:

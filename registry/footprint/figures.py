@@ -1,0 +1,28 @@
+"""What a description says, as figures that matching can weigh against others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ontology.facts import Figure, Metric, RuntimeId, Status
+from registry.footprint.arena import predict_arena
+from registry.footprint.description import Description
+from registry.footprint.kernels.table import KERNEL_SETS
+
+RUNTIME = "tflite-micro"
+
+
+def derived_figures(description: Description) -> Iterator[Figure]:
+    """Size, MACs, and the arena with each kernel set for which it is known; all derived."""
+    yield Figure(Metric.FLASH_BYTES, description.file_bytes, Status.DERIVED, "the file's own size")
+    yield Figure(Metric.MACS, description.macs, Status.DERIVED, "counted over its operators")
+    for kernels in KERNEL_SETS:
+        arena = predict_arena(description.network, kernels)
+        if arena.arena_bytes is not None:
+            yield Figure(
+                Metric.ARENA_BYTES,
+                arena.arena_bytes,
+                Status.DERIVED,
+                "TFLite Micro's memory plan, worked out from the file",
+                RuntimeId(RUNTIME, "", kernels),
+            )
