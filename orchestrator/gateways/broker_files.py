@@ -7,8 +7,11 @@ shared accounts, `gateway` and `enrol`, get secrets of their own, made once.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -38,13 +41,13 @@ def enrol_password() -> str:
 def write_password_file() -> Path:
     """Write var/broker/passwords from the accepted devices; the file changes only if they did."""
     path: Path = settings.BROKER_DIR / "passwords"
-    before = _lines_of(path)
-    accounts = {GATEWAY_USER: gateway_password(), ENROL_USER: enrol_password()}
-    lines = [_account_line(user, secret, before) for user, secret in accounts.items()]
-    credentials = DeviceCredential.objects.filter(device__status=DeviceStatus.ACCEPTED)
-    pairs = credentials.order_by("device__device_id").values_list("device__device_id", "verifier")
-    lines += [f"{device_id}:{verifier}" for device_id, verifier in pairs]
-    _replace(path, "\n".join(lines) + "\n")
+    # Rows are read under the lock: of two writers the later one has seen the earlier one's commit.
+    with _exclusive(path.with_name("passwords.lock")):
+        accounts = {GATEWAY_USER: gateway_password(), ENROL_USER: enrol_password()}
+        before = _lines_of(path)
+        lines = [_account_line(user, secret, before) for user, secret in accounts.items()]
+        lines += [f"{device_id}:{verifier}" for device_id, verifier in _accepted()]
+        _replace(path, "\n".join(lines) + "\n")
     return path
 
 
@@ -77,6 +80,20 @@ def access_list() -> str:
         f"pattern read {root}/artifacts/#",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _accepted() -> Iterable[tuple[str, str]]:
+    credentials = DeviceCredential.objects.filter(device__status=DeviceStatus.ACCEPTED)
+    by_name = credentials.order_by("device__device_id")
+    return by_name.values_list("device__device_id", "verifier")
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _secret(path: Path) -> str:

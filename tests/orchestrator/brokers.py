@@ -1,0 +1,145 @@
+"""Real brokers and a plain client for tests."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 10.0
+MAX_PACKET_BYTES = 256 * 1024
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def mosquitto_binary() -> str | None:
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+class RunningBroker:
+    """One broker process on a port of its own, with the files in `directory`."""
+
+    def __init__(self, kind: str, directory: Path, port: int | None = None) -> None:
+        self.kind = kind
+        self.directory = directory
+        self.port = port or free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> RunningBroker:
+        self.process = subprocess.Popen(self._command(), cwd=REPOSITORY, stdout=subprocess.PIPE)
+        wait_for(self._accepts, "the broker listens")
+        return self
+
+    def reload(self) -> None:
+        """What the supervisor does when the password file has changed."""
+        if self.kind == "mosquitto":
+            self.process.send_signal(signal.SIGHUP)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        status = self.process.wait(TIMEOUT_S)
+        self.process.stdout.close()
+        return status
+
+    def _command(self) -> list[str]:
+        if self.kind == "mosquitto":
+            return [mosquitto_binary(), "-c", str(self._configuration())]
+        files = ["--passwords", self.directory / "passwords", "--acl", self.directory / "acl"]
+        limit = ["--max-packet-bytes", MAX_PACKET_BYTES]
+        command = [sys.executable, "-m", "deploy.amqtt_broker", "--port", self.port, *files, *limit]
+        return [str(part) for part in command]
+
+    def _configuration(self) -> Path:
+        template = REPOSITORY / "deploy" / "broker" / "mosquitto.conf.template"
+        path = self.directory / "mosquitto.conf"
+        names = {"host": "127.0.0.1", "port": self.port, "directory": self.directory}
+        path.write_text(template.read_text().format(max_message_bytes=MAX_PACKET_BYTES, **names))
+        return path
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Received:
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+class Client:
+    """A blocking MQTT 3.1.1 client: every call returns when the broker has answered."""
+
+    def __init__(self, port: int, user: str, secret: str, client_id: str = "", **will) -> None:
+        self.inbox: queue.Queue[Received] = queue.Queue()
+        self._answers: queue.Queue = queue.Queue()
+        self.disconnected = threading.Event()
+        keep = {"clean_session": not will.pop("lasting", False), "protocol": mqtt.MQTTv311}
+        self._mqtt = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, client_id, reconnect_on_failure=False, **keep
+        )
+        self._mqtt.username_pw_set(user, secret)
+        self._mqtt.on_connect = lambda c, u, f, reason, p: self._answers.put(reason)
+        self._mqtt.on_subscribe = lambda c, u, mid, reasons, p: self._answers.put(reasons)
+        self._mqtt.on_disconnect = lambda *details: self.disconnected.set()
+        self._mqtt.on_message = self._on_message
+        if will:
+            self._mqtt.will_set(will["will_topic"], will["will"], qos=1, retain=True)
+        self._port = port
+
+    def connect(self, keepalive: int = 60) -> bool:
+        """Whether the broker let us in."""
+        self._mqtt.connect("127.0.0.1", self._port, keepalive)
+        self._mqtt.loop_start()
+        return not self._answers.get(timeout=TIMEOUT_S).is_failure
+
+    def subscribe(self, a_filter: str) -> bool:
+        """Whether the broker granted it."""
+        self._mqtt.subscribe(a_filter, qos=1)
+        return not self._answers.get(timeout=TIMEOUT_S)[0].is_failure
+
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
+        """Returns when the broker has acknowledged it."""
+        self._mqtt.publish(topic, payload, qos=1, retain=retain).wait_for_publish(TIMEOUT_S)
+
+    def receive(self, timeout: float = TIMEOUT_S) -> Received:
+        return self.inbox.get(timeout=timeout)
+
+    def close(self) -> None:
+        self._mqtt.disconnect()
+        self._mqtt.loop_stop()
+
+    def vanish(self) -> None:
+        """Break the connection without DISCONNECT, as a device does that loses its power."""
+        self._mqtt.socket().shutdown(socket.SHUT_RDWR)
+        self._mqtt.loop_stop()
+
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        self.inbox.put(Received(message.topic, message.payload, message.retain))
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout: float = TIMEOUT_S) -> None:
+    """Poll for what another process does, where it gives no event to wait on."""
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, f"waited {timeout} s in vain: {what}"
+        time.sleep(0.01)

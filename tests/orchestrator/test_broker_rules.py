@@ -1,0 +1,218 @@
+"""Both brokers, one pair of files: who may connect, publish and read."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.broker_rules import Access, AccessRules, RulesError, covers, parse_access_list
+from orchestrator.gateways import broker_files
+from orchestrator.protocol import topics
+from orchestrator.protocol.enrolment import make_verifier
+from tests.orchestrator.brokers import Client, RunningBroker, mosquitto_binary, wait_for
+
+SECRETS = {
+    "gateway": "the server's",
+    "enrol": "everybody's",
+    "pump-1": "first secret",
+    "pump-2": "second secret",
+}
+BLOCK = topics.artifact_block("ab" * 32, 10, 0)
+
+
+@pytest.fixture(scope="module", params=["amqtt", "mosquitto"])
+def broker(request, tmp_path_factory) -> Iterator[RunningBroker]:
+    """One broker for the whole matrix, with two accepted devices."""
+    if request.param == "mosquitto" and mosquitto_binary() is None:
+        pytest.skip("Mosquitto is not installed")
+    directory = tmp_path_factory.mktemp("broker")
+    lines = [f"{u}:{make_verifier(s, os.urandom(12))}" for u, s in SECRETS.items()]
+    (directory / "passwords").write_text("\n".join(lines))
+    (directory / "acl").write_text(broker_files.access_list())
+    running = RunningBroker(request.param, directory).start()
+    yield running
+    assert running.stop(signal.SIGTERM) == 0
+
+
+@pytest.fixture
+def server(connect) -> Client:
+    return connect("gateway", SECRETS["gateway"])
+
+
+def _can_log_in(broker: RunningBroker, user: str, secret: str) -> bool:
+    client = Client(broker.port, user, secret)
+    accepted = client.connect()
+    client.close()
+    return accepted
+
+
+@pytest.mark.parametrize(
+    ("user", "secret"),
+    [("pump-1", "second secret"), ("pump-1", ""), ("stranger", "first secret"), ("", "")],
+)
+def test_a_wrong_password_is_refused(broker, user, secret) -> None:
+    assert not _can_log_in(broker, user, secret)
+
+
+def test_a_withdrawn_credential_ends_the_connection_and_stays_out(broker, connect) -> None:
+    client = connect("pump-2", SECRETS["pump-2"])
+    path = broker.directory / "passwords"
+    before = path.read_text()
+    path.write_text("\n".join(line for line in before.splitlines() if "pump-2" not in line))
+    broker.reload()
+    assert client.disconnected.wait(10)
+    assert not _can_log_in(broker, "pump-2", SECRETS["pump-2"])
+    path.write_text(before)
+    broker.reload()
+    wait_for(lambda: _can_log_in(broker, "pump-2", SECRETS["pump-2"]), "the file is in force")
+
+
+@pytest.mark.parametrize(
+    "topic", [topics.td("pump-1"), topics.report("pump-1"), topics.learn_update("pump-1")]
+)
+def test_a_device_publishes_its_own_topics(connect, server, topic) -> None:
+    server.subscribe(f"{topics.ROOT}/#")
+    connect("pump-1", SECRETS["pump-1"]).publish(topic, b"mine")
+    assert server.receive().topic == topic
+
+
+@pytest.mark.parametrize(
+    ("user", "topic"),
+    [
+        ("pump-1", topics.td("pump-2")),
+        ("pump-1", topics.state("pump-2")),
+        ("pump-1", topics.desired("pump-1")),
+        ("pump-1", topics.acked("pump-1")),
+        ("pump-1", topics.learn_task("pump-1")),
+        ("pump-1", BLOCK),
+        ("pump-1", topics.enrol("pump-3")),
+        ("pump-1", topics.enrol_result("pump-3")),
+        ("pump-1", f"{topics.ROOT}/pump-1/anything"),
+        ("pump-1", "elsewhere"),
+        ("enrol", topics.td("pump-1")),
+        ("enrol", topics.enrol_result("pump-3")),
+        ("enrol", BLOCK),
+    ],
+)
+def test_a_foreign_topic_is_not_published(connect, server, user, topic) -> None:
+    server.subscribe(f"{topics.ROOT}/#")
+    client = connect(user, SECRETS[user])
+    client.publish(topic, b"foreign", retain=True)
+    marker = topics.td("pump-1") if user == "pump-1" else topics.enrol("pump-9")
+    client.publish(marker, b"allowed")
+    assert server.receive().payload == b"allowed"
+
+
+@pytest.mark.parametrize(
+    ("user", "a_filter"),
+    [
+        ("pump-1", f"{topics.ROOT}/#"),
+        ("pump-1", "#"),
+        ("pump-1", f"{topics.ROOT}/+/td"),
+        ("pump-1", f"{topics.ROOT}/pump-2/#"),
+        ("pump-1", f"{topics.ROOT}/+/desired"),
+        ("pump-1", topics.desired("pump-2")),
+        ("pump-1", topics.enrol("pump-3")),
+        ("pump-1", f"{topics.ROOT}/enrol/+"),
+        ("enrol", f"{topics.ROOT}/enrol/+"),
+        ("enrol", f"{topics.ROOT}/artifacts/#"),
+        ("enrol", topics.desired("pump-2")),
+        ("enrol", f"{topics.ROOT}/enrol/desired"),
+    ],
+)
+def test_a_foreign_topic_is_not_read(broker, connect, server, user, a_filter) -> None:
+    everything = [topics.td("pump-2"), topics.desired("pump-2"), topics.enrol("pump-3")]
+    everything += [f"{topics.ROOT}/enrol/desired", topics.enrol_result("pump-4")]
+    everything += [BLOCK] if user == "enrol" else []
+    server.publish(everything[0], b"kept", retain=True)
+    client = connect(user, SECRETS[user])
+    granted = client.subscribe(a_filter)
+    if broker.kind == "amqtt":  # Mosquitto grants it and then delivers nothing
+        assert not granted
+    own = topics.desired("pump-1") if user == "pump-1" else topics.enrol_result("pump-9")
+    assert client.subscribe(own)
+    for topic in everything:
+        if topic != topics.enrol_result("pump-4") or user == "pump-1":
+            server.publish(topic, b"secret")
+    server.publish(own, b"allowed")
+    assert client.receive().payload == b"allowed"
+    server.publish(everything[0], b"", retain=True)
+
+
+def test_a_device_reads_its_own_topics_and_every_artifact(connect, server) -> None:
+    for topic in (topics.desired("pump-1"), topics.acked("pump-1"), BLOCK):
+        server.publish(topic, topic.encode(), retain=True)
+    client = connect("pump-1", SECRETS["pump-1"])
+    for topic in (topics.desired("pump-1"), topics.acked("pump-1"), BLOCK):
+        assert client.subscribe(topic)
+        received = client.receive()
+        assert (received.topic, received.payload, received.retain) == (topic, topic.encode(), True)
+
+
+def test_a_foreign_will_is_never_published(broker, connect, server) -> None:
+    server.subscribe(f"{topics.ROOT}/+/online")
+    server.subscribe(topics.report("pump-1"))
+    foreign = topics.online("pump-2")
+    client = Client(broker.port, "pump-1", SECRETS["pump-1"], will_topic=foreign, will=b"gone")
+    if client.connect():
+        assert broker.kind == "mosquitto"  # lets it connect, and drops the will
+        client.vanish()
+    client.close()
+    connect("pump-1", SECRETS["pump-1"]).publish(topics.report("pump-1"), b"allowed")
+    assert server.receive().payload == b"allowed"
+
+
+def test_the_own_will_is_published_when_the_device_vanishes(broker, server) -> None:
+    server.subscribe(f"{topics.ROOT}/+/online")
+    own = topics.online("pump-1")
+    client = Client(broker.port, "pump-1", SECRETS["pump-1"], will_topic=own, will=b"gone")
+    assert client.connect()
+    client.vanish()
+    assert server.receive().payload == b"gone"
+
+
+def test_the_password_file_is_private_and_changes_only_with_its_accounts(db, installation) -> None:
+    path = broker_files.write_password_file()
+    before = path.stat()
+    assert before.st_mode & 0o777 == 0o600
+    assert broker_files.write_password_file().stat().st_ino == before.st_ino
+    assert (installation / "keys" / "gateway-mqtt").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("rule", "a_filter", "expected"),
+    [
+        ("a/#", "a", True),
+        ("a/#", "a/b/c", True),
+        ("a/#", "a/+/c", True),
+        ("a/#", "#", False),
+        ("a/+", "a/b", True),
+        ("a/+", "a/+", True),
+        ("a/+", "a/#", False),
+        ("a/+", "a", False),
+        ("a/b", "a/+", False),
+        ("#", "$SYS/uptime", False),
+        ("+/b", "a/b/c", False),
+    ],
+)
+def test_a_rule_covers_a_filter_only_as_a_whole(rule, a_filter, expected) -> None:
+    assert covers(rule, a_filter) is expected
+
+
+def test_an_unknown_rule_is_an_error_and_the_old_rules_stay(tmp_path) -> None:
+    passwords, acl = tmp_path / "passwords", tmp_path / "acl"
+    acl.write_text("user a\ntopic read x\n")
+    rules = AccessRules(passwords, acl)
+    acl.write_text("user a\nallow everything\n")
+    with pytest.raises(RulesError, match="acl, line 2"):
+        rules.refresh()
+    assert rules.may("a", "c", Access.READ, "x")
+
+
+def test_a_name_with_a_wildcard_gets_no_pattern() -> None:
+    access_list = parse_access_list("pattern read x/%u/y\n")
+    assert access_list.rules_for("+", "c") == []
+    assert len(access_list.rules_for("a", "c")) == 1
