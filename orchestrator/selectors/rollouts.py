@@ -1,0 +1,66 @@
+"""How rollouts stand: counts and lists for decisions, pages and the API."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from django.db.models import Count, QuerySet
+
+from orchestrator.models import Deployment, DeploymentPurpose, Rollout, Wave
+from orchestrator.policy.rollout import Stage, Tally, WaveCounts, tally_of
+from orchestrator.protocol.messages import DeploymentStatus
+
+
+def newest_updates(rollout: Rollout) -> QuerySet[Deployment]:
+    """Each device's newest attempt: what the thresholds are about. Reverts are not among them."""
+    return Deployment.objects.filter(
+        wave__rollout=rollout, is_newest=True, purpose=DeploymentPurpose.UPDATE
+    )
+
+
+def wave_counts(rollout: Rollout) -> list[WaveCounts]:
+    """Every wave with its tallies, in order."""
+    tallies = _tallies(rollout)
+    return [
+        WaveCounts(
+            wave.number,
+            Stage(wave.status),
+            open=tallies[wave.pk, Tally.OPEN],
+            success=tallies[wave.pk, Tally.SUCCESS],
+            error=tallies[wave.pk, Tally.ERROR],
+            missed=tallies[wave.pk, Tally.MISSED],
+        )
+        for wave in Wave.objects.filter(rollout=rollout).order_by("number")
+    ]
+
+
+def _tallies(rollout: Rollout) -> Counter[tuple[int, Tally]]:
+    rows = newest_updates(rollout).order_by().values_list("wave_id", "status")
+    tallies: Counter[tuple[int, Tally]] = Counter()
+    for wave, status, count in rows.annotate(count=Count("pk")):
+        tallies[wave, tally_of(DeploymentStatus(status))] += count
+    return tallies
+
+
+def status_counts(deployments: QuerySet[Deployment]) -> dict[str, int]:
+    """How many stand in each status, in the order in which statuses follow each other."""
+    rows = deployments.order_by().values_list("status").annotate(count=Count("pk"))
+    found = dict(rows)
+    return {status.value: found[status.value] for status in DeploymentStatus if found.get(status)}
+
+
+def wave_status_counts(rollouts: Iterable[Rollout]) -> dict[int, dict[str, int]]:
+    """By wave's primary key: how many newest attempts stand in each status. One query."""
+    rows = (
+        Deployment.objects.filter(
+            wave__rollout__in=list(rollouts), is_newest=True, purpose=DeploymentPurpose.UPDATE
+        )
+        .order_by()
+        .values_list("wave_id", "status")
+        .annotate(count=Count("pk"))
+    )
+    counts: dict[int, dict[str, int]] = {}
+    for wave, status, count in rows:
+        counts.setdefault(wave, {})[status] = count
+    return counts

@@ -1,0 +1,191 @@
+"""Who would get what, who nothing and why: worked out before anything is written or sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from ontology.facts import Answer, Verdict
+from ontology.matching import explain
+from orchestrator.models import Rollout
+from orchestrator.policy.refusals import nearest_first, open_questions
+from orchestrator.policy.rollout import split_into_waves
+from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.services.targets import RolloutError, devices_of, parse_target
+from registry.models import Device, Variant
+from registry.services.matching import Choice, assess_all, choose_variants, reason_json
+
+_NO_DESCRIPTION = "the device has not described itself yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One device's share: `outcome` is pending, already_installed or not_applicable.
+
+    `reasons` say why nothing fits, the nearest variant's first; `detail` is the same in words.
+    `wave` counts from 1.
+    """
+
+    device: Device
+    outcome: DeploymentStatus
+    variant: Variant | None = None
+    reasons: tuple[dict[str, Any], ...] = ()
+    detail: str = ""
+    wave: int = 1
+
+    @property
+    def download_bytes(self) -> int:
+        """What this device would have to fetch."""
+        pending = self.variant is not None and self.outcome is DeploymentStatus.PENDING
+        return self.variant.artifact.size_bytes if pending and self.variant else 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every device's share, in the order of device ids."""
+
+    assignments: tuple[Assignment, ...]
+
+    def with_outcome(self, outcome: DeploymentStatus) -> list[Assignment]:
+        """The shares that end, or start, in this status."""
+        return [share for share in self.assignments if share.outcome is outcome]
+
+    @cached_property
+    def updates(self) -> list[Assignment]:
+        """Devices that would be sent something."""
+        return self.with_outcome(DeploymentStatus.PENDING)
+
+    @cached_property
+    def refused(self) -> list[Assignment]:
+        """Devices that nothing fits."""
+        return self.with_outcome(DeploymentStatus.NOT_APPLICABLE)
+
+    @property
+    def download_bytes(self) -> int:
+        """What all devices together would fetch."""
+        return sum(share.download_bytes for share in self.updates)
+
+    @property
+    def published_bytes(self) -> int:
+        """What the broker holds once: each artifact counts once, however many devices fetch it."""
+        sizes = {
+            share.variant.artifact_id: share.download_bytes
+            for share in self.updates
+            if share.variant is not None
+        }
+        return sum(sizes.values())
+
+
+def plan(rollout: Rollout) -> Plan:
+    """Work the rollout out on the devices as they are now; nothing is written.
+
+    The rollout need not be saved. RolloutError where its target does not hold.
+    """
+    devices = devices_of(parse_target(rollout.target))
+    choices = _choices(rollout, devices)
+    running = _running_digests(devices)
+    refusals = _Refusals(_candidates(rollout))
+    shares = [_share(device, choices.get(device.pk), running, refusals) for device in devices]
+    return Plan(tuple(_into_waves(shares, rollout)))
+
+
+def check_plan(rollout: Rollout, planned: Plan) -> None:
+    """RolloutError where the plan gives nobody anything, with the reason that is met first."""
+    if len(planned.refused) == len(planned.assignments):
+        what = rollout.release or rollout.variant
+        first = planned.refused[0]
+        raise RolloutError(
+            f"Nothing of {what} fits any of the {len(planned.assignments)} devices; "
+            f"e.g. {first.device.device_id}: {first.detail}."
+        )
+
+
+def _candidates(rollout: Rollout) -> dict[str, Variant]:
+    if rollout.variant is not None:
+        return {str(rollout.variant.pk): rollout.variant}
+    variants = Variant.objects.filter(release_id=rollout.release_id)
+    return {str(v.pk): v for v in variants.select_related("release__model")}
+
+
+def _choices(rollout: Rollout, devices: Sequence[Device]) -> Mapping[int, Choice]:
+    if rollout.release is not None:
+        return choose_variants(rollout.release, devices)
+    return _judged_alone(devices, rollout.variant)
+
+
+def _judged_alone(devices: Sequence[Device], variant: Variant | None) -> dict[int, Choice]:
+    """A rollout of one variant: it, or nothing."""
+    pairs = assess_all(devices, [variant] if variant is not None else [])
+    return {
+        pair.device.pk: Choice(
+            variant=pair.variant if pair.verdict.answer is Answer.FITS else None,
+            verdicts=(pair.verdict,),
+        )
+        for pair in pairs
+    }
+
+
+def _running_digests(devices: Iterable[Device]) -> dict[int, str]:
+    return {d.pk: d.installed.artifact_id for d in devices if d.installed is not None}
+
+
+def _share(
+    device: Device, choice: Choice | None, running: Mapping[int, str], refusals: _Refusals
+) -> Assignment:
+    if choice is None or choice.variant is None:
+        reasons, detail = refusals.of(choice.verdicts if choice is not None else ())
+        return Assignment(device, DeploymentStatus.NOT_APPLICABLE, reasons=reasons, detail=detail)
+    has_it = running.get(device.pk) == choice.variant.artifact_id
+    outcome = DeploymentStatus.ALREADY_INSTALLED if has_it else DeploymentStatus.PENDING
+    return Assignment(device, outcome, choice.variant)
+
+
+class _Refusals:
+    """Why nothing fits, told once a profile: devices that share one share their verdicts."""
+
+    def __init__(self, variants: Mapping[str, Variant]) -> None:
+        self._variants = variants
+        self._told: dict[str, tuple[tuple[dict[str, Any], ...], str]] = {}
+
+    def of(self, verdicts: Sequence[Verdict]) -> tuple[tuple[dict[str, Any], ...], str]:
+        """The reasons as rows, nearest variant first, and the nearest variant's in words."""
+        if not verdicts:
+            return (), _NO_DESCRIPTION
+        profile = verdicts[0].profile
+        if profile not in self._told:
+            self._told[profile] = self._tell(nearest_first(verdicts))
+        return self._told[profile]
+
+    def _tell(self, verdicts: Sequence[Verdict]) -> tuple[tuple[dict[str, Any], ...], str]:
+        rows = tuple(
+            {"variant": self._name(verdict), **reason_json(reason)}
+            for verdict in verdicts
+            for reason in open_questions(verdict)
+        )
+        sentences = "; ".join(explain(reason) for reason in open_questions(verdicts[0]))
+        return rows, f"{self._name(verdicts[0])} {sentences}"
+
+    def _name(self, verdict: Verdict) -> str:
+        variant = self._variants.get(verdict.variant)
+        return str(variant) if variant is not None else verdict.variant
+
+
+def _into_waves(shares: Sequence[Assignment], rollout: Rollout) -> list[Assignment]:
+    """Give each device that is sent something its wave; the others are told in the first.
+
+    The order within is a hash of rollout and device: a trial wave should meet every kind of device
+    in proportion, and not the same ones each time.
+    """
+    pending = [share for share in shares if share.outcome is DeploymentStatus.PENDING]
+    pending.sort(key=lambda share: _lot(rollout.name, share.device.device_id))
+    waves: dict[int, int] = {}
+    for number, members in enumerate(split_into_waves(pending, rollout.wave_percentages), start=1):
+        waves |= {share.device.pk: number for share in members}
+    return [replace(share, wave=waves.get(share.device.pk, 1)) for share in shares]
+
+
+def _lot(rollout: str, device: str) -> bytes:
+    return hashlib.sha256(f"{rollout}\0{device}".encode()).digest()

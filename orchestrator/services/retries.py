@@ -1,0 +1,117 @@
+"""New attempts for what did not come through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from orchestrator.models import Deployment, Rollout, RolloutStatus, Wave, WaveStatus
+from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.selectors.rollouts import newest_updates
+from orchestrator.services.deployment_changes import CHUNK, chunks, move_all
+from orchestrator.services.reverts import last_attempts
+from orchestrator.services.rollout_start import ready_to_send
+from orchestrator.services.targets import RolloutError
+from registry.models import DeviceStatus
+
+log = structlog.get_logger(__name__)
+
+_RETRYABLE = (
+    DeploymentStatus.FAILED,
+    DeploymentStatus.ROLLED_BACK,
+    DeploymentStatus.REJECTED,
+    DeploymentStatus.EXPIRED,
+    DeploymentStatus.CANCELLED,
+)
+_REOPENED = (
+    RolloutStatus.RUNNING,
+    RolloutStatus.PAUSED,
+    RolloutStatus.STOPPED,
+    RolloutStatus.COMPLETED,
+)
+
+
+def retry_failed(rollout: Rollout, now: datetime | None = None) -> Rollout:
+    """One more attempt for each device whose newest one did not come through.
+
+    The old attempts keep their outcome. A stopped rollout goes on: its failed and cancelled waves
+    take their turns again. Devices that a later rollout has are left to that one. RolloutError
+    where nothing is left to retry.
+    """
+    moment = now or timezone.now()
+    with transaction.atomic():
+        row = Rollout.objects.select_for_update().get(pk=rollout.pk)
+        if row.status not in _REOPENED:
+            raise RolloutError(f"{row.name!r} is {row.status}; it has nothing to retry.")
+        failed = list(_failed(row))
+        if not failed:
+            raise RolloutError(f"{row.name!r} has no failed deployment that could be retried.")
+        _reopen(row, moment)
+        _supersede_reverts(failed, moment)
+        _attempt_again(failed, row)
+        started = [WaveStatus.RUNNING, WaveStatus.SUCCEEDED]
+        ready_to_send(newest_updates(row).filter(wave__status__in=started), moment)
+    rollout.refresh_from_db()
+    log.info("rollout_retried", rollout=rollout.pk, deployments=len(failed))
+    return rollout
+
+
+def _failed(rollout: Rollout) -> QuerySet[Deployment]:
+    later = Q(wave__rollout__started_at__gt=rollout.started_at) | Q(
+        wave__rollout__started_at=rollout.started_at, wave__rollout__pk__gt=rollout.pk
+    )
+    same_device = Deployment.objects.filter(device_id=OuterRef("device_id"))
+    taken = same_device.filter(later).exclude(status=DeploymentStatus.NOT_APPLICABLE)
+    return newest_updates(rollout).filter(
+        ~Exists(taken),
+        status__in=_RETRYABLE,
+        variant__isnull=False,
+        device__status=DeviceStatus.ACCEPTED,
+    )
+
+
+def _reopen(rollout: Rollout, now: datetime) -> None:
+    if rollout.status != RolloutStatus.PAUSED:
+        rollout.status = RolloutStatus.RUNNING
+    rollout.finished_at, rollout.detail = None, ""
+    if rollout.expires_at <= now:
+        rollout.expires_at = now + timedelta(seconds=settings.DEPLOYMENT_EXPIRY_S)
+    rollout.save(update_fields=["status", "finished_at", "detail", "expires_at"])
+    again = Wave.objects.filter(
+        rollout=rollout, status__in=[WaveStatus.FAILED, WaveStatus.CANCELLED]
+    )
+    again.update(status=WaveStatus.WAITING, started_at=None, finished_at=None)
+    Wave.objects.filter(rollout=rollout).update(recount=True)
+
+
+def _supersede_reverts(failed: Sequence[Deployment], now: datetime) -> None:
+    """A device that is on its way back turns round."""
+    for chunk in chunks([old.device_id for old in failed]):
+        still_open = Deployment.objects.filter(is_open=True, device_id__in=chunk)
+        move_all(still_open, DeploymentStatus.SUPERSEDED, now, detail="retried")
+
+
+def _attempt_again(failed: Sequence[Deployment], rollout: Rollout) -> None:
+    attempts = last_attempts(failed)
+    for chunk in chunks(failed):
+        Deployment.objects.filter(pk__in=[old.pk for old in chunk]).update(is_newest=False)
+    Deployment.objects.bulk_create(
+        (
+            Deployment(
+                wave_id=old.wave_id,
+                device_id=old.device_id,
+                variant_id=old.variant_id,
+                previous_id=old.previous_id,
+                attempt=attempts[old.wave_id, old.device_id] + 1,
+                expires_at=rollout.expires_at,
+            )
+            for old in failed
+        ),
+        batch_size=CHUNK,
+    )

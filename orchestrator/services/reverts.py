@@ -1,0 +1,101 @@
+"""Sending devices back to what they ran before, by new manifests with higher numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
+
+from orchestrator.models import Deployment, DeploymentPurpose, Rollout
+from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.selectors.rollouts import newest_updates
+from orchestrator.services.deployment_changes import CHUNK, DeploymentChanges, chunks, locked
+
+log = structlog.get_logger(__name__)
+
+_RUNS_THE_NEW = (DeploymentStatus.INSTALLED, DeploymentStatus.CONFIRMED)
+
+
+def send_all_back(rollout: Rollout, now: datetime) -> int:
+    """Every device that this rollout has updated, to what each ran before; returns how many.
+
+    A device that has been sent back already, or that another rollout is busy with, is left alone,
+    so that a repeated call does nothing.
+    """
+    sent = 0
+    while True:
+        with transaction.atomic():
+            rows = locked(_to_send_back(rollout), CHUNK)
+            _supersede(rows, now)
+            send_back(rows, now)
+        sent += len(rows)
+        if len(rows) < CHUNK:
+            return sent
+
+
+def _to_send_back(rollout: Rollout) -> QuerySet[Deployment]:
+    same_device = Deployment.objects.filter(device_id=OuterRef("device_id"))
+    reverted = same_device.filter(
+        wave_id=OuterRef("wave_id"),
+        purpose=DeploymentPurpose.REVERT,
+        attempt__gt=OuterRef("attempt"),
+    )
+    taken = same_device.filter(is_open=True).exclude(pk=OuterRef("pk"))
+    return (
+        newest_updates(rollout)
+        .filter(
+            ~Exists(reverted),
+            ~Exists(taken),
+            status__in=_RUNS_THE_NEW,
+            previous__isnull=False,
+            device__installed_id=F("variant_id"),
+        )
+        .exclude(previous__artifact_id=F("variant__artifact_id"))
+    )
+
+
+def _supersede(deployments: Iterable[Deployment], now: datetime) -> None:
+    """A soak that is still going on ends here: the way back takes its place."""
+    changes = DeploymentChanges(now)
+    for deployment in deployments:
+        if deployment.status == DeploymentStatus.INSTALLED:
+            changes.move(deployment, DeploymentStatus.SUPERSEDED, detail="sent back")
+    changes.write()
+
+
+def send_back(deployments: Sequence[Deployment], now: datetime) -> None:
+    """New deployments in the same waves that carry each device's previous variant."""
+    expires_at = now + timedelta(seconds=settings.DEPLOYMENT_EXPIRY_S)
+    attempts = last_attempts(deployments)
+    Deployment.objects.bulk_create(
+        (
+            Deployment(
+                wave_id=deployment.wave_id,
+                device_id=deployment.device_id,
+                variant_id=deployment.previous_id,
+                previous_id=deployment.variant_id,
+                purpose=DeploymentPurpose.REVERT,
+                attempt=attempts[deployment.wave_id, deployment.device_id] + 1,
+                expires_at=expires_at,
+            )
+            for deployment in deployments
+        ),
+        batch_size=CHUNK,
+    )
+    for deployment in deployments:
+        log.info("device_sent_back", device=deployment.device.device_id)
+
+
+def last_attempts(deployments: Sequence[Deployment]) -> dict[tuple[int, int], int]:
+    """The highest attempt by (wave, device) for the given deployments' waves and devices."""
+    waves = {deployment.wave_id for deployment in deployments}
+    last: dict[tuple[int, int], int] = {}
+    for chunk in chunks(sorted({deployment.device_id for deployment in deployments})):
+        rows = Deployment.objects.filter(wave_id__in=waves, device_id__in=chunk).order_by()
+        attempts = rows.values_list("wave_id", "device_id").annotate(last=Max("attempt"))
+        last |= {(wave, device): attempt for wave, device, attempt in attempts}
+    return last

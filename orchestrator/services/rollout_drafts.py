@@ -1,0 +1,75 @@
+"""What a rollout's fields must hold before anything is planned, written or sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from orchestrator.models import Rollout
+from orchestrator.services.targets import RolloutError, parse_target
+
+_HEALTH_LIMITS = ("max_accuracy_drop", "max_latency_ratio", "max_restarts")
+_MAX_NAME = 160
+
+
+def check_draft(rollout: Rollout, now: datetime) -> None:
+    """RolloutError with a sentence that names the first field that does not hold."""
+    if not 0 < len(rollout.name) <= _MAX_NAME:
+        raise RolloutError(f"A rollout needs a name of 1 to {_MAX_NAME} characters.")
+    _check_what(rollout)
+    parse_target(rollout.target)
+    _check_percentages(rollout.wave_percentages)
+    _check_fraction("success threshold", rollout.success_threshold)
+    _check_fraction("error threshold", rollout.error_threshold)
+    if not _is_number(rollout.soak_s) or rollout.soak_s < 0:
+        raise RolloutError("The soak lasts 0 seconds or more.")
+    _check_health(rollout.health)
+    _check_times(rollout, now)
+
+
+def _check_what(rollout: Rollout) -> None:
+    if (rollout.release is None) == (rollout.variant is None):
+        raise RolloutError("A rollout sends either a release or one variant.")
+    if rollout.release is not None and not rollout.release.variants.exists():
+        raise RolloutError(f"{rollout.release} has no variant to send.")
+
+
+def _check_percentages(percentages: Any) -> None:
+    numbers = isinstance(percentages, list) and bool(percentages)
+    if not numbers or not all(_is_number(each) for each in percentages):
+        raise RolloutError("The waves are a list of cumulative percentages, e.g. 10, 50, 100.")
+    ascending = all(first < second for first, second in pairwise(percentages))
+    if percentages[0] <= 0 or not ascending or percentages[-1] != 100:
+        raise RolloutError(
+            "The waves' cumulative percentages must rise from above 0 and end at 100, "
+            f"not {', '.join(f'{each:g}' for each in percentages)}."
+        )
+
+
+def _check_fraction(what: str, value: Any) -> None:
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise RolloutError(f"The {what} is a fraction from 0 to 1; {value} can never be met.")
+
+
+def _check_health(health: Any) -> None:
+    if not isinstance(health, dict):
+        raise RolloutError(f"Health limits are named: {', '.join(_HEALTH_LIMITS)}.")
+    for name, value in health.items():
+        if name not in _HEALTH_LIMITS:
+            known = ", ".join(_HEALTH_LIMITS)
+            raise RolloutError(f"There is no health limit {name!r}; there are {known}.")
+        if not _is_number(value) or value < 0:
+            raise RolloutError(f"The health limit {name} is a number from 0 up, not {value!r}.")
+
+
+def _check_times(rollout: Rollout, now: datetime) -> None:
+    if rollout.start_at is not None and rollout.start_at < now:
+        raise RolloutError(f"The start, {rollout.start_at:%F %T %Z}, is in the past.")
+    if rollout.expires_at <= (rollout.start_at or now):
+        raise RolloutError("The rollout would expire before it starts.")
+
+
+def _is_number(value: Any) -> bool:
+    """A finite number; JSON's true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12

@@ -1,0 +1,115 @@
+"""From a draft to waves and deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+from django.db.models import F, OuterRef, QuerySet, Subquery
+
+from orchestrator.models import (
+    Deployment,
+    DeploymentEvent,
+    Rollout,
+    RolloutStatus,
+    Wave,
+)
+from orchestrator.policy.lifecycle import is_final
+from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.services.deployment_changes import move_all
+from orchestrator.services.plans import Assignment, Plan, check_plan, plan
+from orchestrator.services.targets import RolloutError
+from registry.models import Device
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 1000
+
+
+def begin(rollout: Rollout, now: datetime) -> None:
+    """Plan it on the devices as they are now, then write waves and deployments at once.
+
+    The plan stands outside the transaction: at 100,000 devices it takes seconds, and nobody could
+    write meanwhile. RolloutError where it has begun already or gives nobody anything.
+    """
+    if rollout.expires_at <= now:
+        raise RolloutError(f"{rollout.name!r} has expired before it was started.")
+    planned = plan(rollout)
+    check_plan(rollout, planned)
+    with transaction.atomic():
+        _claim(rollout, now)
+        waves = _create_waves(rollout)
+        _create_deployments(rollout, waves, planned, now)
+        _supersede_older(rollout, now)
+    log.info("rollout_running", rollout=rollout.pk, devices=len(planned.updates))
+
+
+def _claim(rollout: Rollout, now: datetime) -> None:
+    """Conditional, so that of two that start it at once only one writes deployments."""
+    startable = [RolloutStatus.DRAFT, RolloutStatus.SCHEDULED]
+    rows = Rollout.objects.filter(pk=rollout.pk, status__in=startable)
+    if not rows.update(status=RolloutStatus.RUNNING, started_at=now):
+        rollout.refresh_from_db()
+        raise RolloutError(f"{rollout.name!r} is {rollout.status}; only a draft can be started.")
+
+
+def _create_waves(rollout: Rollout) -> list[Wave]:
+    count = len(rollout.wave_percentages)
+    return Wave.objects.bulk_create(
+        Wave(rollout=rollout, number=number) for number in range(1, count + 1)
+    )
+
+
+def _create_deployments(
+    rollout: Rollout, waves: Sequence[Wave], planned: Plan, now: datetime
+) -> None:
+    rows = [_deployment(share, waves[share.wave - 1], rollout) for share in planned.assignments]
+    Deployment.objects.bulk_create(rows, batch_size=_BATCH)
+    ended = [row for row in rows if not row.is_open]
+    DeploymentEvent.objects.bulk_create(
+        (
+            DeploymentEvent(deployment=row, at=now, status=row.status, detail=row.detail)
+            for row in ended
+        ),
+        batch_size=_BATCH,
+    )
+
+
+def _deployment(share: Assignment, wave: Wave, rollout: Rollout) -> Deployment:
+    return Deployment(
+        wave=wave,
+        device=share.device,
+        variant=share.variant,
+        previous_id=share.device.installed_id,
+        status=share.outcome.value,
+        is_open=not is_final(share.outcome),
+        reasons=list(share.reasons),
+        detail=share.detail,
+        expires_at=rollout.expires_at,
+    )
+
+
+def _supersede_older(rollout: Rollout, now: datetime) -> None:
+    """From now on this rollout says what its devices are to run.
+
+    A device that it has nothing for keeps what an older one is sending it.
+    """
+    own = Deployment.objects.filter(wave__rollout=rollout)
+    taken = own.exclude(status=DeploymentStatus.NOT_APPLICABLE).values("device_id")
+    others = Deployment.objects.filter(is_open=True).exclude(wave__rollout=rollout)
+    detail = f"taken over by rollout {rollout.pk}"
+    move_all(others.filter(device_id__in=taken), DeploymentStatus.SUPERSEDED, now, detail=detail)
+
+
+def ready_to_send(deployments: QuerySet[Deployment], now: datetime) -> None:
+    """Look once more at pending deployments whose turn has come, long after they were planned.
+
+    What a device runs now is its way back; one that has the digest by now gets nothing.
+    """
+    pending = deployments.filter(is_open=True, status=DeploymentStatus.PENDING)
+    running = Device.objects.filter(pk=OuterRef("device_id")).values("installed_id")
+    pending.update(previous_id=Subquery(running[:1]))
+    have_it = pending.filter(device__installed__artifact_id=F("variant__artifact_id"))
+    move_all(have_it, DeploymentStatus.ALREADY_INSTALLED, now)
