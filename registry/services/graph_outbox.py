@@ -1,0 +1,70 @@
+"""Say that a subject's graph is out of date, in the transaction that changed its row.
+
+The row and the mark are committed together or not at all, so the graph can lag behind the inventory
+but never miss a change. Marks are not merged: a mark that was skipped because an equal one was
+waiting could be lost with it, when that one has been read but not yet removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from django.db.models import Q
+
+from registry.models import CapabilityProfile, GraphChange, SubjectKind
+
+# In place of a key: every subject of the kind. One row, where a fleet of profiles times a shelf of
+# variants would be thousands.
+EVERY = "*"
+
+Mark: TypeAlias = tuple[SubjectKind, str]
+
+
+def mark(kind: SubjectKind, subject: str) -> None:
+    """Mark one subject, and whatever else is projected from its row; call within its transaction.
+
+    `subject` is the key in the subject's IRI: a board's slug, a runtime's, firmware's or variant's
+    primary key, a profile's digest, a device_id, a fleet's slug, a model's name, 'NAME/NUMBER' of a
+    release, the variant's key for its verdicts.
+    """
+    mark_all([(kind, subject)])
+
+
+def mark_all(marks: Iterable[Mark]) -> None:
+    """Mark several subjects with as few queries as there are kinds of consequence."""
+    concerned = dict.fromkeys(found for each in marks for found in (each, *_consequences(*each)))
+    GraphChange.objects.bulk_create(
+        [GraphChange(kind=kind, subject=subject) for kind, subject in concerned], batch_size=1000
+    )
+
+
+def mark_everything() -> None:
+    """Mark every subject there is."""
+    mark_all((kind, EVERY) for kind in SubjectKind)
+
+
+def _consequences(kind: SubjectKind, subject: str) -> Iterator[Mark]:
+    """A capacity that changes is a new judgement of every variant."""
+    if subject == EVERY:
+        return
+    if kind is SubjectKind.VARIANT:
+        yield SubjectKind.VERDICTS, subject
+    elif kind is SubjectKind.PROFILE:
+        yield SubjectKind.VERDICTS, EVERY
+    elif (profiles := _profiles_by(kind, subject)) is not None:
+        digests = list(CapabilityProfile.objects.filter(profiles).values_list("digest", flat=True))
+        yield from ((SubjectKind.PROFILE, digest) for digest in digests)
+        if digests:
+            yield SubjectKind.VERDICTS, EVERY
+
+
+def _profiles_by(kind: SubjectKind, subject: str) -> Q | None:
+    """Whose capacity is read from this row; a bare board's is its memory and an assumed runtime."""
+    if kind is SubjectKind.BOARD:
+        return Q(board__slug=subject, firmware=None)
+    if kind is SubjectKind.RUNTIME:
+        return Q(firmware__runtime=subject) | Q(firmware=None)
+    if kind is SubjectKind.FIRMWARE:
+        return Q(firmware=subject)
+    return None
