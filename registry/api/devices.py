@@ -1,0 +1,192 @@
+"""/devices/ and /fleets/: units in the field and their named selections."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import django_filters
+from django.db.models import Count
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry.api import compatibility
+from registry.api.fields import NamesField, ObjectField, OperatorsField, SensorSerializer
+from registry.models import CapabilityProfile, Device, DeviceStatus, FirmwareBuild, Fleet, Variant
+from registry.services import inventory
+from registry.services.matching import judge_variants
+
+
+class FirmwareSerializer(serializers.ModelSerializer[FirmwareBuild]):
+    """A firmware build with the capacity that it declares, in bytes."""
+
+    runtime = serializers.StringRelatedField[Any]()
+    operators = OperatorsField(allow_null=True)
+    dtypes = NamesField(allow_null=True)
+
+    class Meta:
+        model = FirmwareBuild
+        fields = (
+            "name",
+            "version",
+            "runtime",
+            "arena_budget_bytes",
+            "slot_bytes",
+            "operators",
+            "dtypes",
+        )
+
+
+class ProfileSerializer(serializers.ModelSerializer[CapabilityProfile]):
+    """What a device can do; equal devices share it."""
+
+    board = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    firmware = FirmwareSerializer(allow_null=True)
+    sensors = SensorSerializer(many=True, allow_null=True)
+
+    class Meta:
+        model = CapabilityProfile
+        fields = ("digest", "board", "firmware", "sensors")
+
+
+class InstalledSerializer(serializers.ModelSerializer[Variant]):
+    """The variant that a device runs."""
+
+    variant = serializers.CharField(source="__str__", help_text="model/release/name")
+
+    class Meta:
+        model = Variant
+        fields = ("id", "variant")
+
+
+class DeviceSerializer(serializers.ModelSerializer[Device]):
+    """One unit."""
+
+    profile = ProfileSerializer(allow_null=True)
+    installed = InstalledSerializer(allow_null=True)
+    fleets = serializers.SlugRelatedField[Any](slug_field="slug", many=True, read_only=True)
+
+    class Meta:
+        model = Device
+        fields = (
+            "device_id",
+            "status",
+            "profile",
+            "fleets",
+            "installed",
+            "installed_at",
+            "created_at",
+            "accepted_at",
+        )
+
+
+class DeviceDetailSerializer(DeviceSerializer):
+    """One unit with its Thing Description."""
+
+    td = serializers.SerializerMethodField(help_text="The Thing Description as it came")
+
+    class Meta(DeviceSerializer.Meta):
+        fields = (*DeviceSerializer.Meta.fields, "td")
+
+    @extend_schema_field(ObjectField(allow_null=True))
+    def get_td(self, device: Device) -> Any:
+        return json.loads(device.td) if device.td else None
+
+
+class DeviceFilter(django_filters.FilterSet):
+    """By status, board, fleet, installed variant or capability profile."""
+
+    status = django_filters.ChoiceFilter(choices=DeviceStatus.choices)
+    board = django_filters.CharFilter(field_name="profile__board__slug")
+    fleet = django_filters.CharFilter(field_name="fleets__slug")
+    profile = django_filters.CharFilter(field_name="profile__digest")
+    installed = django_filters.NumberFilter(field_name="installed")
+
+    class Meta:
+        model = Device
+        fields: tuple[str, ...] = ()
+
+
+class DeviceViewSet(viewsets.ReadOnlyModelViewSet[Device]):
+    """Devices with their capability profile and what they run."""
+
+    queryset = Device.objects.select_related(
+        "profile__board", "profile__firmware__runtime", "installed__release__model"
+    ).prefetch_related("fleets")
+    serializer_class = DeviceSerializer
+    filterset_class = DeviceFilter
+    lookup_field = "device_id"
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Device]]:
+        return DeviceDetailSerializer if self.action == "retrieve" else DeviceSerializer
+
+    @extend_schema(
+        operation_id="devices_compatible_variants",
+        parameters=[compatibility.VerdictQuery],
+        responses=compatibility.CompatibleVariantSerializer(many=True),
+    )
+    @action(detail=True, url_path="compatible-variants", filterset_class=None)
+    def compatible_variants(self, request: Request, device_id: str) -> Response:
+        """Every variant that fits this device, or that came to another verdict."""
+        asked = compatibility.parse_query(compatibility.VerdictQuery, request)
+        wanted = compatibility.answer_of(asked)
+        judged = judge_variants(
+            self.get_object(),
+            Variant.objects.order_by("release__model__name", "release__number", "name"),
+            compatibility.limits_of(asked),
+        )
+        kept = [pair for pair in judged if wanted is None or pair[1].answer is wanted]
+        rows = [
+            {"id": variant.pk, "variant": str(variant), **compatibility.verdict_json(verdict)}
+            for variant, verdict in self.paginate_queryset(kept) or ()
+        ]
+        return self.get_paginated_response(rows)
+
+
+class FleetSerializer(serializers.ModelSerializer[Fleet]):
+    """A named selection; `devices` sets its members, GET /devices/?fleet=SLUG lists them."""
+
+    devices = serializers.ListField(
+        child=serializers.SlugField(), write_only=True, required=False, help_text="Device ids"
+    )
+    device_count = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Fleet
+        fields = ("slug", "name", "description", "devices", "device_count")
+
+    def validate_devices(self, ids: list[str]) -> list[Device]:
+        """All must exist: a typing error must not silently shrink a fleet."""
+        known = {device.device_id: device for device in Device.objects.filter(device_id__in=ids)}
+        missing = [name for name in ids if name not in known]
+        if missing:
+            shown = ", ".join(missing[:5])
+            raise serializers.ValidationError(f"There are no devices {shown}.")
+        return list(known.values())
+
+    def create(self, validated_data: dict[str, Any]) -> Fleet:
+        return self._save(Fleet(), validated_data)
+
+    def update(self, instance: Fleet, validated_data: dict[str, Any]) -> Fleet:
+        return self._save(instance, validated_data)
+
+    def _save(self, fleet: Fleet, data: dict[str, Any]) -> Fleet:
+        devices = data.pop("devices", None)
+        for name, value in data.items():
+            setattr(fleet, name, value)
+        inventory.save_fleet(fleet, devices)
+        return Fleet.objects.annotate(device_count=Count("devices")).get(pk=fleet.pk)
+
+
+class FleetViewSet(viewsets.ModelViewSet[Fleet]):
+    """Fleets; they scope what a role may act on."""
+
+    queryset = Fleet.objects.annotate(device_count=Count("devices")).order_by("slug")
+    serializer_class = FleetSerializer
+    lookup_field = "slug"
+
+    def perform_destroy(self, instance: Fleet) -> None:
+        inventory.delete_fleet(instance)

@@ -1,0 +1,151 @@
+"""/models/, /releases/ and /variants/: tasks, training generations and artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry.api import compatibility
+from registry.api.network_serializers import (
+    ModelSerializer,
+    ReleaseSerializer,
+    VariantDetailSerializer,
+    VariantSerializer,
+)
+from registry.api.upload import VariantUploadSerializer, register_upload
+from registry.models import Device, RegisteredModel, Release, Variant
+from registry.services.matching import devices_with, judge_profiles
+
+
+class ModelViewSet(
+    mixins.CreateModelMixin, mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[RegisteredModel]
+):
+    """Registered models: the tasks that variants solve."""
+
+    queryset = RegisteredModel.objects.select_related("champion", "challenger")
+    serializer_class = ModelSerializer
+    lookup_field = "name"
+    lookup_value_regex = "[-a-zA-Z0-9_]+"
+    filterset_fields = ("name", "task")
+
+
+class ReleaseFilter(django_filters.FilterSet):
+    """By model and number."""
+
+    model = django_filters.CharFilter(field_name="model__name")
+    number = django_filters.NumberFilter()
+
+    class Meta:
+        model = Release
+        fields: tuple[str, ...] = ()
+
+
+class ReleaseViewSet(viewsets.ReadOnlyModelViewSet[Release]):
+    """Training generations with the variants that came of them."""
+
+    queryset = Release.objects.select_related("model").prefetch_related("variants")
+    serializer_class = ReleaseSerializer
+    filterset_class = ReleaseFilter
+
+
+class VariantFilter(django_filters.FilterSet):
+    """By model, release number, name, precision, artifact or the fleet's own words."""
+
+    model = django_filters.CharFilter(field_name="release__model__name")
+    release = django_filters.NumberFilter(field_name="release__number")
+    name = django_filters.CharFilter()
+    precision = django_filters.CharFilter()
+    sha256 = django_filters.CharFilter(field_name="artifact")
+    max_bytes = django_filters.NumberFilter(field_name="artifact__size_bytes", lookup_expr="lte")
+
+    class Meta:
+        model = Variant
+        fields: tuple[str, ...] = ()
+
+
+class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
+    """Artifacts with what they need and the figures that are known of them."""
+
+    queryset = Variant.objects.select_related("release__model", "artifact").prefetch_related(
+        "measurements__runtime", "measurements__board", "measurements__device"
+    )
+    serializer_class = VariantSerializer
+    filterset_class = VariantFilter
+    lookup_value_regex = "[0-9]+"
+
+    def get_queryset(self) -> QuerySet[Variant]:
+        rows = super().get_queryset()
+        return rows.defer("description") if self.action == "list" else rows
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Variant]]:
+        return VariantDetailSerializer if self.action == "retrieve" else VariantSerializer
+
+    @extend_schema(
+        operation_id="variants_create",
+        request={"multipart/form-data": VariantUploadSerializer},
+        responses={201: VariantDetailSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        """Register a .tflite file as a variant of a new or an existing release."""
+        upload = VariantUploadSerializer(data=request.data)
+        upload.is_valid(raise_exception=True)
+        variant = register_upload(upload.validated_data)
+        row = self.get_queryset().get(pk=variant.pk)
+        return Response(VariantDetailSerializer(row).data, status=status.HTTP_201_CREATED)
+
+    def get_parsers(self) -> list[Any]:
+        return [MultiPartParser()]
+
+    @extend_schema(
+        operation_id="variants_file",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, url_path="file", filterset_class=None)
+    def file(self, request: Request, pk: str) -> FileResponse:
+        """The artifact's bytes, exactly as devices run them."""
+        variant = self.get_object()
+        name = f"{variant.release.model.name}-{variant.release.number}-{variant.name}.tflite"
+        return FileResponse(
+            variant.artifact.file.open("rb"),
+            as_attachment=True,
+            filename=name,
+            content_type="application/octet-stream",
+        )
+
+    @extend_schema(
+        operation_id="variants_compatible_devices",
+        parameters=[compatibility.DeviceVerdictQuery],
+        responses=compatibility.CompatibleDeviceSerializer(many=True),
+    )
+    @action(detail=True, url_path="compatible-devices", filterset_class=None)
+    def compatible_devices(self, request: Request, pk: str) -> Response:
+        """Every device that this variant fits, or on which it came to another verdict."""
+        asked = compatibility.parse_query(compatibility.DeviceVerdictQuery, request)
+        verdicts = judge_profiles(self.get_object(), compatibility.limits_of(asked))
+        devices = devices_with(_devices(asked), verdicts, compatibility.answer_of(asked))
+        rows = [
+            compatibility.device_verdict_json(device, verdicts[device.profile_id])
+            for device in self.paginate_queryset(devices) or ()
+        ]
+        return self.get_paginated_response(rows)
+
+
+def _devices(asked: dict[str, Any]) -> QuerySet[Device]:
+    fields = {"fleet": "fleets__slug", "board": "profile__board__slug", "status": "status"}
+    conditions = {fields[name]: value for name, value in asked.items() if name in fields}
+    return (
+        Device.objects.filter(**conditions)
+        .select_related("profile__board")
+        .only("device_id", "profile__board__slug")
+        .order_by("device_id")
+    )

@@ -1,0 +1,28 @@
+"""Routes under /api/: the resources of the inventory, the schema and its pages."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from registry.api.compatibility import CompatibilityView
+from registry.api.devices import DeviceViewSet, FleetViewSet
+from registry.api.hardware import BoardViewSet, RuntimeViewSet
+from registry.api.networks import ModelViewSet, ReleaseViewSet, VariantViewSet
+
+router = SimpleRouter()
+router.register("boards", BoardViewSet, basename="board")
+router.register("runtimes", RuntimeViewSet, basename="runtime")
+router.register("devices", DeviceViewSet, basename="device")
+router.register("fleets", FleetViewSet, basename="fleet")
+router.register("models", ModelViewSet, basename="model")
+router.register("releases", ReleaseViewSet, basename="release")
+router.register("variants", VariantViewSet, basename="variant")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("v1/compatibility/", CompatibilityView.as_view(), name="compatibility"),
+    path("v1/", include(router.urls)),
+]

@@ -1,0 +1,175 @@
+"""The shipped catalogue becomes rows: all of it, or none of it where a file breaks a rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+import registry
+from registry.models import BoardType, CapabilityProfile, Device, Runtime, SubjectKind
+from registry.models.hardware import OnboardSensor
+from registry.services.catalogue_entries import (
+    BoardEntry,
+    CatalogueError,
+    RuntimeEntry,
+    SensorEntry,
+    read_catalogue,
+)
+from registry.services.graph_outbox import mark
+from registry.services.profiles import mark_all_verdicts
+from registry.services.things import describe_device
+
+__all__ = ["CATALOGUE_DIR", "CatalogueError", "CatalogueReport", "Change", "load_catalogue"]
+
+log = structlog.get_logger(__name__)
+
+CATALOGUE_DIR = Path(registry.__file__).parent / "catalogue"
+
+
+class Change(StrEnum):
+    """What loading did to one entry's row."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueReport:
+    """How many rows were created, updated and left unchanged."""
+
+    boards: Counter[Change] = field(default_factory=Counter)
+    runtimes: Counter[Change] = field(default_factory=Counter)
+
+
+def load_catalogue(directory: Path = CATALOGUE_DIR) -> CatalogueReport:
+    """Bring board types and runtimes up to the files; rows that no file names stay.
+
+    Loading the same files again changes nothing. Raises CatalogueError, and changes nothing, where
+    a file breaks a rule.
+    """
+    catalogue = read_catalogue(directory)
+    with transaction.atomic():
+        report = CatalogueReport(
+            boards=Counter(_load_boards(catalogue.boards)),
+            runtimes=Counter(_load_runtimes(catalogue.runtimes)),
+        )
+    log.info("catalogue_loaded", boards=dict(report.boards), runtimes=dict(report.runtimes))
+    return report
+
+
+def _load_boards(entries: tuple[BoardEntry, ...]) -> list[Change]:
+    rows = {row.slug: row for row in BoardType.objects.prefetch_related("onboard_sensors")}
+    return [_load_board(entry, rows.get(entry.slug)) for entry in entries]
+
+
+def _load_board(entry: BoardEntry, row: BoardType | None) -> Change:
+    facts = {name: getattr(entry, name) for name in _BOARD_FIELDS}
+    if row is None:
+        row = BoardType.objects.create(**facts)
+        _add_sensors(row, entry.sensors)
+        mark(SubjectKind.BOARD, row.slug)
+        return Change.CREATED
+    same_facts, same_sensors = not _assign(row, facts), _sensors_of(row) == set(entry.sensors)
+    if same_facts and same_sensors:
+        return Change.UNCHANGED
+    row.save()
+    if not same_sensors:
+        row.onboard_sensors.all().delete()
+        _add_sensors(row, entry.sensors)
+    mark(SubjectKind.BOARD, row.slug)
+    _judge_bare_boards_again(row)
+    return Change.UPDATED
+
+
+_BOARD_FIELDS = (
+    "slug",
+    "name",
+    "vendor",
+    "mcu",
+    "core",
+    "clock_hz",
+    "ram_bytes",
+    "flash_bytes",
+    "url",
+    "source",
+)
+
+
+def _assign(row: BoardType | Runtime, facts: Mapping[str, Any]) -> bool:
+    """Set what differs; whether anything did."""
+    changed = {name: value for name, value in facts.items() if getattr(row, name) != value}
+    for name, value in changed.items():
+        setattr(row, name, value)
+    return bool(changed)
+
+
+def _sensors_of(board: BoardType) -> set[SensorEntry]:
+    return {
+        SensorEntry(
+            row.kind,
+            row.part,
+            row.observes,
+            row.max_rate_hz,
+            tuple(row.shape) if row.shape else None,
+        )
+        for row in board.onboard_sensors.all()
+    }
+
+
+def _add_sensors(board: BoardType, sensors: tuple[SensorEntry, ...]) -> None:
+    OnboardSensor.objects.bulk_create(
+        OnboardSensor(board=board, **asdict(entry) | {"shape": _as_list(entry.shape)})
+        for entry in sensors
+    )
+
+
+def _as_list(shape: tuple[int, ...] | None) -> list[int] | None:
+    return None if shape is None else list(shape)
+
+
+def _judge_bare_boards_again(board: BoardType) -> None:
+    """A board without firmware is judged by the catalogue's facts, so those profiles change too."""
+    profiles = CapabilityProfile.objects.filter(board=board, firmware=None)
+    for profile in profiles:
+        mark(SubjectKind.PROFILE, profile.digest)
+    for device in Device.objects.filter(profile__in=profiles).exclude(td=""):
+        describe_device(device, device.td.encode())
+    if profiles:
+        mark_all_verdicts()
+
+
+def _load_runtimes(entries: tuple[RuntimeEntry, ...]) -> list[Change]:
+    rows = {(row.name, row.version, row.kernels): row for row in Runtime.objects.all()}
+    changes = [
+        _load_runtime(entry, rows.get((entry.name, entry.version, entry.kernels)))
+        for entry in entries
+    ]
+    if Change.UPDATED in changes or (Change.CREATED in changes and rows):
+        # Builds that declare no operators of their own are judged by their runtime's.
+        mark_all_verdicts()
+    return changes
+
+
+def _load_runtime(entry: RuntimeEntry, row: Runtime | None) -> Change:
+    facts = {
+        "operators": dict(entry.operators),
+        "dtypes": sorted(entry.dtypes),
+        "source": entry.source,
+    }
+    change = Change.UPDATED
+    if row is None:
+        row = Runtime(name=entry.name, version=entry.version, kernels=entry.kernels)
+        change = Change.CREATED
+    if not _assign(row, facts):
+        return Change.UNCHANGED
+    row.save()
+    mark(SubjectKind.RUNTIME, str(row.pk))
+    return change

@@ -1,0 +1,37 @@
+"""Finding what a person names: by number, or by the name that people know it by."""
+
+from __future__ import annotations
+
+from registry.models import Device, Variant
+
+
+class LookupFailed(LookupError):
+    """Nothing has that name; the message is a sentence."""
+
+
+def find_device(device_id: str) -> Device:
+    """The device with that id, or LookupFailed."""
+    device = Device.objects.filter(device_id=device_id).first()
+    if device is None:
+        raise LookupFailed(f"there is no device {device_id!r}")
+    return device
+
+
+def find_variant(name: str) -> Variant:
+    """The variant with that number, or that is called model/release/name; else LookupFailed."""
+    rows = Variant.objects.select_related("release__model", "artifact")
+    if name.isdecimal() and len(name) < 19:
+        found = rows.filter(pk=int(name)).first()
+    else:
+        found = rows.filter(**_path(name)).first()
+    if found is None:
+        raise LookupFailed(f"there is no variant {name!r}; give its number or model/release/name")
+    return found
+
+
+def _path(name: str) -> dict[str, str | int]:
+    model, _, rest = name.partition("/")
+    number, _, variant = rest.partition("/")
+    if not variant or not number.isdecimal() or len(number) > 9:
+        raise LookupFailed(f"{name!r} is no variant; give its number or model/release/name")
+    return {"release__model__name": model, "release__number": int(number), "name": variant}

@@ -1,0 +1,168 @@
+"""Devices and variants judged against each other, at the cost of profiles, not of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from ontology.facts import Answer, Capacity, Constraint, Limits, Need, Reason, Verdict
+from ontology.matching import accuracy_of, assess, rank
+from ontology.matching.rules import combine
+from registry.models import CapabilityProfile, Device, Release, Variant
+from registry.projection.facts import (
+    BareBoard,
+    capacity_of,
+    need_of,
+    profiles_with_capacity,
+    variants_with_needs,
+)
+
+# A device that has not described itself: nothing is known, so nothing fits and nothing fails.
+UNDESCRIBED = Capacity(profile="")
+
+
+@dataclass(frozen=True, slots=True)
+class PairVerdict:
+    """One device, one variant, and what came of comparing them."""
+
+    device: Device
+    variant: Variant
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The best variant for one device, or None; the verdicts of all, best first.
+
+    A device without a description has no verdicts.
+    """
+
+    variant: Variant | None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def assess_pair(device: Device, variant: Variant, limits: Limits | None = None) -> Verdict:
+    """Judge one variant for one device."""
+    need = need_of(variants_with_needs().get(pk=variant.pk))
+    capacity = _capacities([device.profile_id])[device.profile_id]
+    return assess(need, capacity, limits)
+
+
+def assess_all(devices: Iterable[Device], variants: Iterable[Variant]) -> Iterator[PairVerdict]:
+    """Judge every pair, variant by variant; devices that share a profile share the verdict.
+
+    The devices are read once, the variants one after the other, so memory grows with the devices
+    and the profiles, not with the pairs.
+    """
+    members = list(_light(devices))
+    capacities = _capacities(device.profile_id for device in members)
+    rows = variants_with_needs().in_bulk([variant.pk for variant in variants])
+    for variant in sorted(rows.values(), key=_by_name):
+        need = need_of(variant)
+        verdicts = {key: assess(need, capacity) for key, capacity in capacities.items()}
+        for device in members:
+            yield PairVerdict(device, variant, verdicts[device.profile_id])
+
+
+def choose_variants(release: Release, devices: Iterable[Device]) -> dict[int, Choice]:
+    """For each device, by primary key, the most accurate variant of a release that fits it.
+
+    Of equally accurate ones the one that leaves more room. Each profile is judged once.
+    """
+    variants = {str(row.pk): row for row in variants_with_needs().filter(release=release)}
+    needs = [need_of(variant) for variant in variants.values()]
+    accuracy = {need.variant: accuracy_of(need) for need in needs}
+    profile_of = {device.pk: device.profile_id for device in devices}
+    choices: dict[int | None, Choice] = {None: Choice(None)}
+    for key, capacity in _capacities(profile_of.values()).items():
+        if key is not None:
+            choices[key] = _choose(needs, capacity, accuracy, variants)
+    return {device: choices[profile] for device, profile in profile_of.items()}
+
+
+def _choose(
+    needs: Sequence[Need],
+    capacity: Capacity,
+    accuracy: Mapping[str, float | None],
+    variants: Mapping[str, Variant],
+) -> Choice:
+    ranked = tuple(rank((assess(need, capacity) for need in needs), accuracy))
+    fits = bool(ranked) and ranked[0].answer is Answer.FITS
+    return Choice(variants[ranked[0].variant] if fits else None, ranked)
+
+
+def judge_variants(
+    device: Device, variants: QuerySet[Variant], limits: Limits | None = None
+) -> list[tuple[Variant, Verdict]]:
+    """Each of these variants for one device, in the order of the query."""
+    capacity = _capacities([device.profile_id])[device.profile_id]
+    order = list(variants.values_list("pk", flat=True))
+    rows = variants_with_needs().defer("description").in_bulk(order)
+    return [(rows[pk], assess(need_of(rows[pk]), capacity, limits)) for pk in order]
+
+
+def judge_profiles(variant: Variant, limits: Limits | None = None) -> dict[int | None, Verdict]:
+    """One variant on every profile that a device has; under None, on one that is not described."""
+    need = need_of(variants_with_needs().get(pk=variant.pk))
+    used = Device.objects.exclude(profile=None).values("profile")
+    profiles = profiles_with_capacity().filter(pk__in=used)
+    capacities = _with_bare_boards(list(profiles)) | {None: UNDESCRIBED}
+    return {key: assess(need, capacity, limits) for key, capacity in capacities.items()}
+
+
+def devices_with(
+    devices: QuerySet[Device], verdicts: Mapping[int | None, Verdict], answer: Answer | None
+) -> QuerySet[Device]:
+    """Those of the devices whose profile came to that answer; all of them for None."""
+    if answer is None:
+        return devices
+    matching = {key for key, verdict in verdicts.items() if verdict.answer is answer}
+    condition = Q(profile__in=[key for key in matching if key is not None])
+    return devices.filter(condition | Q(profile=None) if None in matching else condition)
+
+
+def restrict(verdict: Verdict, constraints: Iterable[Constraint]) -> Verdict:
+    """The verdict if only these constraints were asked."""
+    wanted = set(constraints)
+    reasons = tuple(reason for reason in verdict.reasons if reason.constraint in wanted)
+    answer = combine(reason.holds for reason in reasons)
+    return replace(verdict, answer=answer, reasons=reasons)
+
+
+def reason_json(reason: Reason) -> dict[str, Any]:
+    """A reason as commands and the API show it; sets become lists."""
+    return {
+        "constraint": reason.constraint.value,
+        "need": list(reason.need) if isinstance(reason.need, tuple) else reason.need,
+        "have": list(reason.have) if isinstance(reason.have, tuple) else reason.have,
+        "unit": reason.unit,
+        "headroom": reason.headroom,
+        "holds": reason.holds,
+    }
+
+
+def _capacities(profile_ids: Iterable[int | None]) -> dict[int | None, Capacity]:
+    """The capacity of each profile, once; None stands for a device without a description."""
+    wanted = set(profile_ids)
+    rows = profiles_with_capacity().in_bulk([key for key in wanted if key is not None])
+    known = _with_bare_boards(list(rows.values()))
+    return known | ({None: UNDESCRIBED} if None in wanted else {})
+
+
+def _with_bare_boards(profiles: Sequence[CapabilityProfile]) -> dict[int | None, Capacity]:
+    bare = BareBoard.from_settings()
+    return {profile.pk: capacity_of(profile, bare) for profile in profiles}
+
+
+def _light(devices: Iterable[Device]) -> Iterable[Device]:
+    """Of a query, only what a verdict is told of: descriptions and keys are long."""
+    if isinstance(devices, QuerySet):
+        return devices.only("pk", "device_id", "profile")
+    return devices
+
+
+def _by_name(variant: Variant) -> tuple[str, int, str]:
+    return variant.release.model.name, variant.release.number, variant.name

@@ -1,0 +1,67 @@
+"""Figures with their provenance, recorded once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django.db import transaction
+
+from ontology.facts import Figure, Metric, RuntimeId
+from registry.models import BoardType, Device, Measurement, Runtime, SubjectKind, Variant
+from registry.services.graph_outbox import mark
+
+UNITS: Mapping[Metric, str] = {
+    Metric.ARENA_BYTES: "B",
+    Metric.FLASH_BYTES: "B",
+    Metric.TRAINING_BYTES: "B",
+    Metric.LATENCY_MS: "ms",
+    Metric.ENERGY_MJ: "mJ",
+    Metric.ACCURACY: "1",
+    Metric.MACS: "MAC",
+}
+
+
+@transaction.atomic
+def record(
+    variant: Variant, figures: Iterable[Figure], *, device: Device | None = None
+) -> list[Measurement]:
+    """Store figures of one variant; a figure of the same key, status and source is replaced.
+
+    Figures from different sources stand side by side. Raises BoardType.DoesNotExist for a board
+    that the catalogue lacks.
+    """
+    rows = [_record_one(variant, figure, device) for figure in figures]
+    mark(SubjectKind.VARIANT, str(variant.pk))
+    mark(SubjectKind.VERDICTS, str(variant.pk))
+    return rows
+
+
+def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Measurement:
+    row, _ = Measurement.objects.update_or_create(
+        variant=variant,
+        device=device,
+        board=BoardType.objects.get(slug=figure.board) if figure.board else None,
+        runtime=runtime_row(figure.runtime) if figure.runtime else None,
+        metric=figure.metric.value,
+        status=figure.status.value,
+        source=figure.source,
+        defaults={
+            "value": figure.value,
+            "unit": UNITS[figure.metric],
+            "precision": variant.precision,
+        },
+    )
+    return row
+
+
+def runtime_row(runtime: RuntimeId) -> Runtime:
+    """The row of a runtime; one without a version stands for every version of those kernels."""
+    row, created = Runtime.objects.get_or_create(
+        name=runtime.name,
+        version=runtime.version,
+        kernels=runtime.kernels,
+        defaults={"source": "" if runtime.version else "stands for every version"},
+    )
+    if created:
+        mark(SubjectKind.RUNTIME, str(row.pk))
+    return row
