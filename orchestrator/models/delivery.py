@@ -150,6 +150,7 @@ class Deployment(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
     installed_at = models.DateTimeField(null=True, blank=True)
+    soak_ends_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
 
     class Meta:
@@ -164,6 +165,9 @@ class Deployment(models.Model):
             ),
             models.Index(
                 fields=["expires_at"], condition=models.Q(is_open=True), name="open_by_expiry"
+            ),
+            models.Index(
+                fields=["soak_ends_at"], condition=models.Q(is_open=True), name="open_by_soak"
             ),
             # A wave is counted over all its devices, those that ended too.
             models.Index(fields=["wave", "is_newest", "purpose", "status"], name="wave_tally"),
