@@ -13,6 +13,9 @@ from orchestrator.protocol.topics import TopicKind
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"deploy", "orchestrator", "registry"}
+SETTING = r"TINYFLEET_[A-Z0-9_]+"
+ROUTE = re.compile(r"api/v1/\^?(\w[\w-]*)")
+QUERIES = sorted((ROOT / "ontology/queries").glob("*.rq"))
 INTERNAL_SETTINGS = {"TINYFLEET_DATA", "TINYFLEET_DEMO_FOLDER"}
 
 
@@ -29,7 +32,7 @@ def settings_in_code() -> set[str]:
 
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
-    documented = set(re.findall(r"TINYFLEET_[A-Z0-9_]+", (ROOT / "docs/settings.md").read_text()))
+    documented = set(re.findall(SETTING, (ROOT / "docs/settings.md").read_text()))
     assert settings_in_code() - INTERNAL_SETTINGS == documented
 
 
