@@ -87,10 +87,10 @@ def update(run: Demonstration) -> None:
     """4: a rollout brings each device its best variant, signed, in two waves."""
     now = timezone.now()
     run.rollout = rollouts.create_rollout(
-        name=f"{MODEL_NAME} {run.release.number}",
+        f"{MODEL_NAME} {run.release.number}",
         release=run.release,
         target={"all": True},
-        wave_percentages=[25, 100],
+        policy=rollouts.RolloutPolicy(wave_percentages=(25, 100)),
         now=now,
     )
     rollouts.start_rollout(run.rollout, now)

@@ -6,7 +6,7 @@ SEED = 7
 SAMPLES_PER_SECOND = 20
 SAMPLES_PER_PACK = 20
 PACKS_PER_PHASE = 4
-DRIFT = {"transform": "invert"}  # a lamp behind the paper: light ink on a dark ground
+DRIFT = {"transform": "darken", "strength": 1.0}  # a lamp fails: a fifth of the light is left
 
 MIN_BOARD_TYPES = 8
 MIN_VARIANTS = 5
