@@ -70,6 +70,7 @@ def predict_arena(network: Network, kernels: str = "cmsis_nn") -> ArenaPlan:
     _start(arena, network, needs)
     _prepare(arena, network, needs)
     _finish(arena, network, needs, placements)
+    _run(arena, network, needs)
     return ArenaPlan(aligned(arena.required), _parts(arena, placements), timeline)
 
 
@@ -134,6 +135,14 @@ def _finish(
         arena.keep("tensor_structures", _POINTER * len(side))
         for tensor in side:
             _keep_tensor(arena, tensor)
+
+
+def _run(arena: ArenaSimulation, network: Network, needs: _Needs) -> None:
+    """One inference: what kernels look at lies above the planned buffers while they run."""
+    for (number, _), need in needs.items():
+        for index in need.running:
+            _borrow_tensor(arena, network.subgraphs[number].tensors[index])
+        arena.give_back()
 
 
 def _keep_tensor(arena: ArenaSimulation, tensor: Tensor) -> None:

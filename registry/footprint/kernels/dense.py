@@ -92,7 +92,8 @@ def lstm(node: Node) -> KernelNeed:
 
 
 def batch_matmul(node: Node) -> KernelNeed:
-    """BATCH_MATMUL: keeps a transposed copy of an operand that lies the wrong way round."""
+    """BATCH_MATMUL: keeps its output's dimensions, and a transposed copy of an operand that lies
+    the wrong way round."""
     left, right = node.input(0), node.input(1)
     require_types(node, left, "FLOAT32", "INT8", "INT16")
     if not (2 <= len(left.shape) <= 4 and 2 <= len(right.shape) <= 4):
@@ -102,6 +103,7 @@ def batch_matmul(node: Node) -> KernelNeed:
         prepared += _transposed_copy(left)
     if not node.operator.integer("adjoint_y"):
         prepared += _transposed_copy(right)
+    prepared += (_INT32_BYTES * (1 + len(node.output().shape)),)
     if left.dtype != "FLOAT32":
         prepared += (28,)
     return KernelNeed((3, 1), 36 if node.cmsis_nn else 16, prepared, (), node.looks_at(0, 1))

@@ -15,7 +15,8 @@ class KernelNeed:
 
     `options` is the struct of decoded options with its alignment; `state` what its kernel keeps
     from Init; `prepared` what it keeps from Prepare; `scratch` what it uses while it runs;
-    `temporaries` the tensors that it looks at in Prepare, each as often as it does.
+    `temporaries` the tensors that it looks at in Prepare, each as often as it does, and `running`
+    those that it looks at while it runs.
     """
 
     options: tuple[int, int] = (0, 1)
@@ -23,6 +24,7 @@ class KernelNeed:
     prepared: tuple[int, ...] = ()
     scratch: tuple[int, ...] = ()
     temporaries: tuple[int, ...] = ()
+    running: tuple[int, ...] = ()
 
 
 class UnmodelledNode(ValueError):

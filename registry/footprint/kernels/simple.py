@@ -1,4 +1,7 @@
-"""Kernels whose need follows from types and element counts alone."""
+"""Kernels whose need follows from types and element counts alone.
+
+Rules: the files of the operators' names in tensorflow/lite/micro/kernels and cmsis_nn below it.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,30 @@ def fixed(
         return KernelNeed(options, state, (), (), node.looks_at(*range(inputs), outputs=outputs))
 
     return need
+
+
+def with_quantized_data(
+    size: int, options: tuple[int, int] = (0, 1), inputs: int = 1
+) -> KernelModel:
+    """A kernel that keeps data for 8-bit inputs only."""
+
+    def need(node: Node) -> KernelNeed:
+        kept = (size,) if node.input(0).dtype == "INT8" else ()
+        return KernelNeed(options, 0, kept, (), node.looks_at(*range(inputs)))
+
+    return need
+
+
+def select(node: Node) -> KernelNeed:
+    """SELECT_V2: looks at everything again while it runs."""
+    looked_at = node.looks_at(0, 1, 2)
+    return KernelNeed((0, 1), 2, (), (), looked_at, looked_at)
+
+
+def branch(node: Node) -> KernelNeed:
+    """IF: reads its condition through a temporary while it runs."""
+    condition = node.looks_at(0, outputs=0)
+    return KernelNeed((8, 4), 8, (), (), condition, condition)
 
 
 def average_pool(node: Node) -> KernelNeed:
@@ -40,10 +67,3 @@ def softmax(node: Node) -> KernelNeed:
     """SOFTMAX: two tables of 513 entries for 16-bit inputs."""
     tables = (_SOFTMAX_TABLE_BYTES,) * 2 if node.input(0).dtype == "INT16" else ()
     return KernelNeed((4, 4), 64 if node.cmsis_nn else 56, tables, (), node.looks_at(0))
-
-
-def mean_or_sum(node: Node) -> KernelNeed:
-    """MEAN and SUM: accumulate quantized outputs in 32 bits."""
-    quantized = node.input(0).dtype in ("INT8", "INT16")
-    scratch = (node.output().elements * _INT32_BYTES,) if quantized else ()
-    return KernelNeed((1, 1), 40, (), scratch, node.looks_at(0, 1) * 2)
