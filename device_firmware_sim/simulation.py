@@ -1,0 +1,122 @@
+"""A fleet in one process: options in, devices on their loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from device_firmware_sim.client import Link
+from device_firmware_sim.device import Device, Setup
+from device_firmware_sim.flash import Flash
+from device_firmware_sim.fleet import Member
+from device_firmware_sim.loop import Clock, Loop
+from device_firmware_sim.sensors import Camera, Stream, World, load_stream
+from orchestrator.protocol import cose
+
+CONNECTS_PER_SECOND = 200.0
+
+
+class OptionError(ValueError):
+    """An option that cannot be followed; the message names it and says what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says. Paths are None where nothing was given."""
+
+    host: str
+    port: int
+    members: tuple[Member, ...]
+    state_dir: Path
+    trust: Path
+    tokens: Path | None
+    enrol_password_file: Path | None
+    stream: Path | None
+    world: Path | None
+    samples_per_second: float
+    samples_per_pack: int
+
+
+def assemble(options: Options) -> Loop:
+    """Every device, booted, with its link; OptionError before anything connects."""
+    clock = Clock()
+    world = World(options.world)
+    keys = trusted_keys(options.trust)
+    tokens = _tokens(options.tokens)
+    password = _password(options.enrol_password_file)
+    stream = None if options.stream is None else load_stream(options.stream)
+    links = []
+    for position, member in enumerate(options.members):
+        setup = _setup(options, member, keys, tokens, password)
+        device = _device(setup, member, stream, world, options.state_dir, clock.now())
+        if not (device.is_member or setup.token):
+            raise OptionError(f"--tokens has none for {member.device_id}, which has to enrol")
+        first_attempt_at = clock.now() + position / CONNECTS_PER_SECOND
+        links.append(Link(device, options.host, options.port, member.seed, first_attempt_at))
+    return Loop(links, world, clock)
+
+
+def trusted_keys(folder: Path) -> Mapping[bytes, cose.PublicKey]:
+    """The public keys of every .pem file in a folder, by key id."""
+    files = sorted(folder.glob("*.pem"))
+    if not files:
+        raise OptionError(f"--trust {folder} holds no .pem file: no order could ever be trusted")
+    try:
+        return cose.trusted_keys(path.read_bytes() for path in files)
+    except (OSError, ValueError) as error:
+        raise OptionError(f"--trust {folder}: {error}") from error
+
+
+def _setup(
+    options: Options,
+    member: Member,
+    keys: Mapping[bytes, cose.PublicKey],
+    tokens: Mapping[str, str],
+    password: str,
+) -> Setup:
+    return Setup(
+        device_id=member.device_id,
+        build=member.build,
+        keys=keys,
+        token=tokens.get(member.device_id, ""),
+        enrol_password=password,
+        host=options.host,
+        port=options.port,
+        samples_per_second=options.samples_per_second,
+        samples_per_pack=options.samples_per_pack,
+    )
+
+
+def _device(
+    setup: Setup, member: Member, stream: Stream | None, world: World, state_dir: Path, now: float
+) -> Device:
+    build = member.build
+    flash = Flash(state_dir / member.device_id, build.slot_bytes, build.record_bytes)
+    camera = None
+    if stream is not None and build.sensor("camera") is not None:
+        camera = Camera(stream, world, member.seed)
+    return Device(setup, flash, camera, now)
+
+
+def _tokens(path: Path | None) -> Mapping[str, str]:
+    """{device id: token}; empty without a file."""
+    if path is None:
+        return {}
+    try:
+        tokens = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"--tokens {path}: {error}") from error
+    if not isinstance(tokens, dict) or not all(isinstance(t, str) for t in tokens.values()):
+        raise OptionError(f"--tokens {path} must map device ids to tokens")
+    return tokens
+
+
+def _password(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise OptionError(f"--enrol-password-file {path}: {error}") from error
