@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from drf_spectacular.utils import extend_schema
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, FormParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from ontology.query_guard import QueryForm, QueryRefused
 from ontology.readers import QueryFailed
 from ontology.results import GraphFormat, TableFormat
+from registry.api.permissions import ReadOrPublicRead
 from registry.services import sparql
 
 _STATUS = {"syntax": 400, "time": 503, "memory": 503, "rows": 413, "busy": 503, "failed": 502}
@@ -44,13 +43,6 @@ _SYNONYMS = {
 
 class NotAcceptable(Exception):
     """The client accepts none of the formats that this kind of answer has."""
-
-
-class MayRead(BasePermission):
-    """Whoever is signed in; everyone where the installation opens reading."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return bool(settings.TINYFLEET_PUBLIC_READ or request.user.is_authenticated)
 
 
 class _RawParser(BaseParser):
@@ -82,7 +74,7 @@ class _AnyAccept(BaseContentNegotiation):
 class SparqlView(APIView):
     """Ask the knowledge graph."""
 
-    permission_classes = [MayRead]
+    permission_classes = [ReadOrPublicRead]
     content_negotiation_class = _AnyAccept
     parser_classes = [FormParser, SparqlQueryParser, SparqlUpdateParser]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import httpx
@@ -43,17 +43,23 @@ def answer(asked: Question, media_type: str) -> bytes:
     return _pool().run(asked.query, media_type, limits, asked.default_graphs, asked.named_graphs)
 
 
-_POOL_LOCK = threading.Lock()
+_POOLS: dict[tuple[Path, int], ReaderPool] = {}
+_POOLS_LOCK = threading.Lock()
 
 
 def _pool() -> ReaderPool:
-    with _POOL_LOCK:
-        return _pool_of(str(settings.GRAPH_DIR), settings.SPARQL_READERS)
+    key = (settings.GRAPH_DIR, settings.SPARQL_READERS)
+    with _POOLS_LOCK:
+        return _POOLS.setdefault(key, ReaderPool(*key))
 
 
-@cache
-def _pool_of(directory: str, size: int) -> ReaderPool:
-    return ReaderPool(Path(directory), size)
+@atexit.register
+def close_pools() -> None:
+    """End every idle reader; the next question starts new ones."""
+    with _POOLS_LOCK:
+        for pool in _POOLS.values():
+            pool.close()
+        _POOLS.clear()
 
 
 def _ask_external(asked: Question, media_type: str) -> bytes:

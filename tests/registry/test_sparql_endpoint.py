@@ -7,12 +7,15 @@ import io
 import json
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pyoxigraph as ox
 import pytest
 from django.test import Client
+
+from registry.services.sparql import close_pools
 
 PREFIX = "PREFIX ex: <http://example.org/> "
 PEOPLE = 60
@@ -21,7 +24,7 @@ SLOW = PREFIX + "SELECT (COUNT(*) AS ?n) WHERE { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i 
 
 
 @pytest.fixture
-def store(tmp_path: Path, settings) -> Path:
+def store(tmp_path: Path, settings) -> Iterator[Path]:
     """A store on disk with sixty named people in two graphs."""
     path = tmp_path / "graph"
     writer = ox.Store(str(path))
@@ -38,7 +41,8 @@ def store(tmp_path: Path, settings) -> Path:
     writer.flush()
     settings.GRAPH_DIR = path
     settings.GRAPH_URL = ""
-    return path
+    yield path
+    close_pools()
 
 
 @pytest.fixture
