@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -43,24 +44,27 @@ def combine(outcomes: Iterable[bool | None]) -> Answer:
     return Answer.UNKNOWN if None in seen else Answer.FITS
 
 
-def flash_bytes(need: Need, capacity: Capacity) -> int | float | None:
+def flash_bytes(need: Need, capacity: Capacity) -> int | None:
     """What the artifact takes of a slot: its own size, else the best figure for this target."""
     if need.flash_bytes is not None:
         return need.flash_bytes
-    return figure_value(need, capacity, Metric.FLASH_BYTES)
+    return _bytes(need, capacity, Metric.FLASH_BYTES)
 
 
-def arena_bytes(need: Need, capacity: Capacity) -> int | float | None:
+def arena_bytes(need: Need, capacity: Capacity) -> int | None:
     """What the interpreter takes of RAM on this target, as far as it is known."""
-    return figure_value(need, capacity, Metric.ARENA_BYTES)
+    return _bytes(need, capacity, Metric.ARENA_BYTES)
 
 
-def figure_value(need: Need, capacity: Capacity, metric: Metric) -> int | float | None:
-    """The believed value; whole numbers come back as int, so that they print as bytes do."""
+def _bytes(need: Need, capacity: Capacity, metric: Metric) -> int | None:
+    """A part of a byte takes the whole one."""
+    value = _figure_value(need, capacity, metric)
+    return None if value is None else math.ceil(value)
+
+
+def _figure_value(need: Need, capacity: Capacity, metric: Metric) -> float | None:
     figure = best_figure(need.figures, metric, capacity.runtime, capacity.board)
-    if figure is None:
-        return None
-    return int(figure.value) if figure.value == int(figure.value) else figure.value
+    return None if figure is None else figure.value
 
 
 def _flash(need: Need, capacity: Capacity) -> Reason:
@@ -71,7 +75,7 @@ def _ram(need: Need, capacity: Capacity) -> Reason:
     return _at_most(Constraint.RAM, arena_bytes(need, capacity), capacity.arena_budget_bytes)
 
 
-def _at_most(constraint: Constraint, need: int | float | None, have: int | None) -> Reason:
+def _at_most(constraint: Constraint, need: int | None, have: int | None) -> Reason:
     headroom = None if need is None or have is None else have - need
     return _measured(constraint, need, have, "B", headroom)
 
@@ -160,7 +164,7 @@ def on_request(need: Need, capacity: Capacity, limits: Limits) -> Iterable[Reaso
         (Constraint.ACCURACY, limits.accuracy, Metric.ACCURACY, "1"),
     ):
         if limit is not None:
-            have = figure_value(need, capacity, metric)
+            have = _figure_value(need, capacity, metric)
             spare = None if have is None else limit - have
             better = -spare if spare is not None and metric is Metric.ACCURACY else spare
             yield _measured(constraint, limit, have, unit, better)

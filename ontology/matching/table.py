@@ -17,7 +17,7 @@ from ontology.facts import Answer, Capacity, Constraint, Need, Verdict
 from ontology.matching.rules import RULES, arena_bytes, assess, flash_bytes
 
 Outcomes: TypeAlias = NDArray[np.int8]  # shape (needs, capacities)
-Size: TypeAlias = int | float | None
+Size: TypeAlias = int | None
 Item = TypeVar("Item")
 
 FAILS, UNKNOWN, HOLDS = -1, 0, 1

@@ -46,9 +46,16 @@ class BareBoard:
 
 
 def _plainest_runtime(name: str) -> Runtime | None:
-    """Reference kernels run anywhere, so they are assumed before any that need a certain core."""
+    """Reference kernels run anywhere, so they are assumed before any that need a certain core.
+
+    A row without operators only stands for versions that the catalogue does not know.
+    """
     rows = list(Runtime.objects.filter(name=name))
-    return min(rows, key=lambda row: (row.kernels not in {"", "reference"}, -row.pk), default=None)
+    return min(rows, key=_plainness, default=None)
+
+
+def _plainness(row: Runtime) -> tuple[bool, bool, int]:
+    return not row.operators, row.kernels not in {"", "reference"}, -row.pk
 
 
 def variants_with_needs() -> QuerySet[Variant]:

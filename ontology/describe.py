@@ -1,0 +1,69 @@
+"""Triples about one subject, written the way one would say them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from urllib.parse import quote
+
+import pyoxigraph as ox
+
+from ontology.namespaces import expand
+from ontology.vocabulary import superclasses
+
+_TYPE = ox.NamedNode(expand("rdf:type"))
+_DATE_TIME = ox.NamedNode(expand("xsd:dateTime"))
+
+Value = str | int | float | bool | datetime | ox.NamedNode | None
+
+
+class Description:
+    """Triples about one subject and its parts, in the order in which they were stated.
+
+    What is None is not stated: in this graph absence means not known. Stating a class states its
+    superclasses, so that a store without inference finds a microphone among the sensors.
+    """
+
+    def __init__(self, iri: str, triples: list[ox.Triple] | None = None) -> None:
+        self.iri = ox.NamedNode(iri)
+        self.triples: list[ox.Triple] = [] if triples is None else triples
+
+    def a(self, *classes: str) -> Description:
+        """State classes by prefixed name or IRI."""
+        for name in classes:
+            iri = _iri(name)
+            for each in (iri, *sorted(superclasses(iri))):
+                self.triples.append(ox.Triple(self.iri, _TYPE, ox.NamedNode(each)))
+        return self
+
+    def has(self, name: str, *values: Value) -> Description:
+        """State a property, by prefixed name, of each value that is known; empty text is not."""
+        predicate = ox.NamedNode(expand(name))
+        for value in values:
+            if value is not None and value != "":
+                self.triples.append(ox.Triple(self.iri, predicate, _term(value)))
+        return self
+
+    def is_to(self, name: str, *iris: str | None) -> Description:
+        """State a relation, by prefixed name, to each thing that there is."""
+        return self.has(name, *(ox.NamedNode(_iri(iri)) for iri in iris if iri is not None))
+
+    def part(self, fragment: str) -> Description:
+        """A part of this subject, in the same graph, under the subject's IRI with a fragment."""
+        return Description(f"{self.iri.value}#{quote(fragment, safe='')}", self.triples)
+
+    def for_each(self, name: str, others: Iterable[Description]) -> Description:
+        """State a relation to things that are themselves described in this graph."""
+        return self.is_to(name, *(other.iri.value for other in others))
+
+
+def _iri(name: str) -> str:
+    return name if "://" in name else expand(name)
+
+
+def _term(value: str | int | float | datetime | ox.NamedNode) -> ox.NamedNode | ox.Literal:
+    if isinstance(value, ox.NamedNode):
+        return value
+    if isinstance(value, datetime):
+        return ox.Literal(value.isoformat(), datatype=_DATE_TIME)
+    return ox.Literal(value)

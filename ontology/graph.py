@@ -1,0 +1,190 @@
+"""Facts as triples: what is needed, what is offered, what came of comparing them.
+
+Each function adds to a Description that its caller has begun, so that the caller decides under
+which IRI and in which graph the facts stand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyoxigraph as ox
+
+from ontology.describe import Description
+from ontology.facts import Capacity, Constraint, Figure, Metric, Need, Sensor, Status
+from ontology.matching.figures import best_figure
+from ontology.matching.table import FAILS, UNKNOWN, MatchTable
+from ontology.namespaces import expand, target_iri
+from ontology.vocabulary import observed_property, sensor_class
+
+_STATUS = {
+    Status.MEASURED: "tf:Measured",
+    Status.DERIVED: "tf:Derived",
+    Status.PUBLISHED: "tf:Published",
+}
+_UNIT = {
+    Metric.ARENA_BYTES: "unit:BYTE",
+    Metric.FLASH_BYTES: "unit:BYTE",
+    Metric.TRAINING_BYTES: "unit:BYTE",
+    Metric.LATENCY_MS: "unit:MilliSEC",
+    Metric.ENERGY_MJ: "unit:MilliJ",
+    Metric.ACCURACY: "unit:UNITLESS",
+    Metric.MACS: "unit:NUM",
+}
+_BYTES_PER_KILOBYTE = 1000  # om:kilobyte is the SI unit, 1000 B
+
+
+def target_of(capacity: Capacity) -> str | None:
+    """The IRI of the board and runtime by which a capacity's footprints are looked up."""
+    runtime = capacity.runtime
+    key = None if runtime is None else "_".join((runtime.name, runtime.version, runtime.kernels))
+    return None if capacity.board is None else target_iri(capacity.board, key)
+
+
+def describe_capacity(profile: Description, capacity: Capacity) -> None:
+    """What a profile offers, and which constraints it says all about."""
+    profile.a("tf:CapabilityProfile").has("tf:assumed", capacity.assumed)
+    profile.has("tf:arenaBudgetBytes", capacity.arena_budget_bytes)
+    profile.has("tf:slotBytes", capacity.slot_bytes)
+    profile.has("tf:acceptsDtype", *sorted(capacity.dtypes or ()))
+    profile.is_to("tf:target", target_of(capacity))
+    describe_memories(profile, capacity)
+    if capacity.sensors is not None:
+        profile.for_each("tf:hasSensor", describe_sensors(profile, capacity.sensors))
+    _declare(
+        profile,
+        {
+            Constraint.FLASH: capacity.slot_bytes,
+            Constraint.RAM: capacity.arena_budget_bytes,
+            Constraint.OPERATORS: capacity.operators,
+            Constraint.DTYPES: capacity.dtypes,
+            Constraint.SENSORS: capacity.sensors,
+            Constraint.RUNTIME: capacity.runtime,
+        },
+    )
+
+
+def describe_memories(profile: Description, capacity: Capacity) -> None:
+    """The same memory as S3N and the TinyML schema say it: a microcontroller's capability in kB."""
+    chip = profile.part("microcontroller").a("s3n:MicroController")
+    chip.is_to("s3n:hasSystemCapability", profile.iri.value)
+    for name, kind, size in (
+        ("ram", "s3n_extend:RAM", capacity.arena_budget_bytes),
+        ("flash", "s3n_extend:Flash", capacity.slot_bytes),
+    ):
+        if size is not None:
+            memory = profile.part(name).a(kind).is_to("schema:unitCode", "om:kilobyte")
+            memory.has("schema:value", size / _BYTES_PER_KILOBYTE)
+            profile.is_to("ssn-system:hasSystemProperty", memory.iri.value)
+
+
+def describe_sensors(owner: Description, sensors: Sequence[Sensor]) -> list[Description]:
+    """Sensors as parts of their owner, each of its class, with what such sensors observe."""
+    return [_sensor(owner, number, sensor) for number, sensor in enumerate(sensors, 1)]
+
+
+def _sensor(owner: Description, number: int, sensor: Sensor) -> Description:
+    kind = sensor_class(sensor.kind)
+    part = sensor_part(owner, number).a(kind).is_to("sosa:observes", observed_property(kind))
+    part.has("tf:sensorKind", sensor.kind).has("tf:maxRateHz", _double(sensor.max_rate_hz))
+    return part.has("tf:shape", shape_text(sensor.shape))
+
+
+def sensor_part(owner: Description, number: int) -> Description:
+    """The place of an owner's sensor, counted from 1."""
+    return owner.part(f"sensor-{number}")
+
+
+def describe_operators(owner: Description, relation: str, operators: Mapping[str, int]) -> None:
+    """The operators that something provides or needs, as parts of it."""
+    for name, version in sorted(operators.items()):
+        part = owner.part(f"operator-{name}").a("tf:OperatorVersion")
+        part.has("tf:operatorName", name).has("tf:operatorVersion", version)
+        owner.is_to(relation, part.iri.value)
+
+
+def describe_need(variant: Description, need: Need) -> None:
+    """What a variant needs wherever it runs; RAM, which depends on where, is `describe_arena`'s."""
+    variant.has("tf:needsFlashBytes", need.flash_bytes)
+    variant.has("tf:needsDtype", *sorted(need.dtypes or ()))
+    variant.has("tf:runsOn", *sorted(need.runtimes or ()))
+    describe_operators(variant, "tf:needsOperator", need.operators or {})
+    for number, wanted in enumerate(need.sensors or (), 1):
+        part = variant.part(f"input-{number}").a("tf:SensorNeed").has("tf:sensorKind", wanted.kind)
+        part.has("tf:minRateHz", _double(wanted.rate_hz))
+        part.has("tf:shape", shape_text(wanted.shape))
+        variant.is_to("tf:needsSensor", part.iri.value)
+    _declare(
+        variant,
+        {
+            Constraint.FLASH: need.flash_bytes,
+            Constraint.OPERATORS: need.operators,
+            Constraint.DTYPES: need.dtypes,
+            Constraint.SENSORS: need.sensors,
+            Constraint.RUNTIME: need.runtimes,
+        },
+    )
+
+
+def _declare(subject: Description, facts: Mapping[Constraint, object]) -> None:
+    known = (constraint for constraint, fact in facts.items() if fact is not None)
+    subject.is_to("tf:declares", *(f"tf:{constraint.value.capitalize()}" for constraint in known))
+
+
+def describe_figure(variant: Description, number: int | str, figure: Figure) -> Description:
+    """A Measurement as a part of its variant, in the terms of SOSA and QUDT."""
+    part = variant.part(f"measurement-{number}").a("tf:Measurement")
+    part.is_to("sosa:hasFeatureOfInterest", variant.iri.value)
+    part.is_to("sosa:observedProperty", f"tf:metric-{figure.metric.value}")
+    part.has("sosa:hasSimpleResult", _double(figure.value))
+    part.is_to("qudt:hasUnit", _UNIT[figure.metric])
+    part.is_to("tf:figureStatus", _STATUS[figure.status])
+    return part.has("dcterms:source", figure.source)
+
+
+def describe_arena(variant: Description, need: Need, capacities: Iterable[Capacity]) -> None:
+    """The need for RAM on each target that there is: the very figures that `assess` believes."""
+    targets: dict[Figure, set[str]] = {}
+    for capacity in {(c.runtime, c.board): c for c in capacities}.values():
+        target = target_of(capacity)
+        figure = best_figure(need.figures, Metric.ARENA_BYTES, capacity.runtime, capacity.board)
+        if figure is not None and target is not None:
+            targets.setdefault(figure, set()).add(target)
+    for figure, holding in sorted(targets.items(), key=lambda pair: sorted(pair[1])):
+        place = need.figures.index(figure) + 1
+        part = variant.part(f"arena-{place}").a("tf:ArenaNeed")
+        part.has("tf:arenaBytes", math.ceil(figure.value))
+        part.is_to("tf:figureStatus", _STATUS[figure.status])
+        part.is_to("tf:onTarget", *sorted(holding))
+        variant.is_to("tf:needsArena", part.iri.value)
+
+
+_FITS = ox.NamedNode(expand("tf:fits"))
+_UNKNOWN_FOR = ox.NamedNode(expand("tf:unknownFor"))
+
+
+def describe_verdicts(variant: Description, table: MatchTable, profiles: Sequence[str]) -> None:
+    """One edge per fit, per unknown pair, and per constraint that fails or cannot be judged.
+
+    `table` is of this one variant (shape (1, profiles)); `profiles` are IRIs in its order.
+    """
+    nodes = [ox.NamedNode(iri) for iri in profiles]
+    edges = [(_FITS, table.outcomes[0] > UNKNOWN), (_UNKNOWN_FOR, table.outcomes[0] == UNKNOWN)]
+    for constraint, outcomes in table.holds.items():
+        name = constraint.value.capitalize()
+        edges.append((ox.NamedNode(expand(f"tf:fails{name}")), outcomes[0] == FAILS))
+        edges.append((ox.NamedNode(expand(f"tf:unknown{name}")), outcomes[0] == UNKNOWN))
+    for edge, holds in edges:
+        variant.triples.extend(
+            ox.Triple(variant.iri, edge, nodes[place]) for place in holds.nonzero()[0]
+        )
+
+
+def shape_text(shape: tuple[int, ...] | None) -> str | None:
+    """A shape as text, '96x96x1'; the empty shape of a scalar is '1'."""
+    return None if shape is None else "x".join(str(length) for length in shape or (1,))
+
+
+def _double(value: float | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,104 @@
+"""Boards, runtimes, firmware, profiles, devices and fleets as triples."""
+
+from __future__ import annotations
+
+from ontology.describe import Description
+from ontology.graph import describe_capacity, describe_operators, sensor_part, shape_text
+from registry.models import (
+    BoardType,
+    CapabilityProfile,
+    Device,
+    FirmwareBuild,
+    Fleet,
+    OnboardSensor,
+    Runtime,
+)
+from registry.projection.facts import BareBoard, capacity_of
+from registry.projection.keys import iri_of, iri_or_none
+
+
+def describe_board(board: BoardType) -> Description:
+    """A kind of hardware with its core, memories and sensors."""
+    subject = Description(iri_of(board)).a("tf:BoardType")
+    subject.has("rdfs:label", board.name).has("dcterms:identifier", board.slug)
+    subject.has("tf:vendor", board.vendor).has("tf:mcu", board.mcu)
+    subject.has("tf:ramBytes", board.ram_bytes).has("tf:flashBytes", board.flash_bytes)
+    subject.has("schema:url", board.url).has("dcterms:source", board.source)
+    core = subject.part("core").a("tf:ProcessorCore").has("tf:coreName", board.core)
+    subject.is_to("tf:core", core.has("tf:clockHz", board.clock_hz).iri.value)
+    for number, sensor in enumerate(board.onboard_sensors.all(), 1):
+        _describe_onboard(subject, number, sensor)
+    return subject
+
+
+def _describe_onboard(board: Description, number: int, sensor: OnboardSensor) -> None:
+    part = sensor_part(board, number).a("tf:OnboardSensor").has("tf:sensorKind", sensor.kind)
+    part.has("tf:part", sensor.part).has("tf:observesText", sensor.observes)
+    part.has("tf:maxRateHz", sensor.max_rate_hz)
+    part.has("tf:shape", None if sensor.shape is None else shape_text(tuple(sensor.shape)))
+    board.is_to("tf:onboardSensor", part.iri.value)
+
+
+def describe_runtime(runtime: Runtime) -> Description:
+    """An interpreter with what it registers."""
+    subject = Description(iri_of(runtime)).a("tf:Runtime").has("rdfs:label", str(runtime))
+    subject.has("schema:name", runtime.name).has("schema:softwareVersion", runtime.version)
+    subject.has("tf:kernels", runtime.kernels).has("dcterms:source", runtime.source)
+    subject.has("tf:acceptsDtype", *sorted(runtime.dtypes))
+    describe_operators(subject, "tf:providesOperator", runtime.operators)
+    return subject
+
+
+def describe_firmware(firmware: FirmwareBuild) -> Description:
+    """A firmware build with what it declares; what it leaves to its runtime is said there."""
+    subject = Description(iri_of(firmware)).a("tf:FirmwareBuild").has("rdfs:label", str(firmware))
+    subject.has("schema:name", firmware.name).has("schema:softwareVersion", firmware.version)
+    subject.is_to("tf:board", iri_of(firmware.board))
+    subject.is_to("tf:runtime", iri_of(firmware.runtime))
+    subject.has("tf:arenaBudgetBytes", firmware.arena_budget_bytes)
+    subject.has("tf:slotBytes", firmware.slot_bytes)
+    subject.has("tf:acceptsDtype", *sorted(firmware.dtypes or ()))
+    describe_operators(subject, "tf:providesOperator", firmware.operators or {})
+    return subject
+
+
+def describe_profile(profile: CapabilityProfile, bare: BareBoard) -> Description:
+    """What equal devices can do; the capacity is the one that matching uses."""
+    subject = Description(iri_of(profile)).has("rdfs:label", str(profile))
+    describe_capacity(subject, capacity_of(profile, bare))
+    firmware = profile.firmware
+    runtime = firmware.runtime if firmware else bare.runtime
+    subject.is_to("tf:board", iri_of(profile.board))
+    subject.is_to("tf:firmware", iri_or_none(firmware))
+    subject.is_to("tf:runtime", iri_or_none(runtime))
+    links_operators = firmware is not None and firmware.operators is not None
+    return subject.is_to("tf:operatorsFrom", iri_or_none(firmware if links_operators else runtime))
+
+
+def describe_device(device: Device) -> Description:
+    """One unit. Its microcontroller and sensors are its profile's: equal devices share them."""
+    subject = Description(iri_of(device)).a("tf:Device").has("rdfs:label", device.device_id)
+    subject.has("dcterms:identifier", device.device_id)
+    subject.has("tf:enrolmentStatus", device.status)
+    subject.is_to("tf:memberOf", *(iri_of(fleet) for fleet in device.fleets.all()))
+    subject.is_to("tf:installed", iri_or_none(device.installed))
+    subject.has("tf:installedAt", device.installed_at if device.installed else None)
+    if device.profile is not None:
+        _describe_ability(subject, device.profile)
+    return subject
+
+
+def _describe_ability(device: Description, profile: CapabilityProfile) -> None:
+    shared = Description(iri_of(profile))
+    device.is_to("tf:profile", shared.iri.value)
+    device.is_to("ssn:hasSubSystem", shared.part("microcontroller").iri.value)
+    sensors = range(1, len(profile.sensors or ()) + 1)
+    device.for_each("ssn:hasSubSystem", [sensor_part(shared, number) for number in sensors])
+    if sensors:
+        device.a("tf:SensingDevice")
+
+
+def describe_fleet(fleet: Fleet) -> Description:
+    """A named selection; its members say that they belong to it."""
+    subject = Description(iri_of(fleet)).a("tf:Fleet").has("rdfs:label", fleet.name)
+    return subject.has("dcterms:description", fleet.description)

@@ -1,0 +1,88 @@
+"""Registered models, releases and variants as triples, with where they came from."""
+
+from __future__ import annotations
+
+import math
+
+from ontology.describe import Description
+from ontology.facts import Figure, Metric, Status
+from ontology.graph import describe_figure, describe_need
+from registry.models import Artifact, Measurement, RegisteredModel, Release, Variant
+from registry.projection.facts import need_of, runtime_id
+from registry.projection.keys import iri_of, iri_or_none
+
+
+def describe_model(model: RegisteredModel) -> Description:
+    """A task, and which of its releases are in use and on trial."""
+    subject = Description(iri_of(model)).a("tf:RegisteredModel").has("rdfs:label", model.name)
+    subject.has("schema:name", model.name).has("tf:task", model.task)
+    subject.has("schema:description", model.description)
+    subject.is_to("tf:champion", iri_or_none(model.champion))
+    return subject.is_to("tf:challenger", iri_or_none(model.challenger))
+
+
+def describe_release(release: Release) -> Description:
+    """A training generation and the training that it came of."""
+    subject = Description(iri_of(release)).a("tf:Release").has("rdfs:label", str(release))
+    subject.is_to("tf:ofModel", iri_of(release.model)).has("tf:releaseNumber", release.number)
+    subject.has("schema:description", release.notes).has("dcterms:created", release.created_at)
+    run = subject.part("training").a("tf:TrainingRun").has("tf:trainedOn", release.data_source)
+    run.has("tf:mlflowRun", release.mlflow_run_id)
+    return subject.is_to("prov:wasGeneratedBy", run.iri.value)
+
+
+def describe_variant(variant: Variant) -> Description:
+    """An artifact with what it needs, what it was made from and every figure for it."""
+    subject = Description(iri_of(variant)).a("tf:Variant").has("rdfs:label", str(variant))
+    subject.has("schema:name", variant.name).has("schema:identifier", str(variant.pk))
+    subject.is_to("tf:ofRelease", iri_of(variant.release)).has("tf:precision", variant.precision)
+    subject.has("tf:mlflowVersion", variant.mlflow_version)
+    subject.has("tf:mlflowRun", variant.mlflow_run_id).has("dcterms:created", variant.created_at)
+    need = need_of(variant)
+    describe_need(subject, need)
+    _describe_macs(subject, need.figures)
+    _describe_artifact(subject, variant.artifact)
+    _describe_origin(subject, variant)
+    for measurement in variant.measurements.all():
+        _describe_measurement(subject, measurement)
+    return subject
+
+
+def _describe_macs(variant: Description, figures: tuple[Figure, ...]) -> None:
+    """The count that the TinyML schema puts at the network itself."""
+    counts = {figure.value for figure in figures if figure.metric is Metric.MACS}
+    whole = (int(count) for count in sorted(counts) if math.isfinite(count))
+    variant.has("nnet:hasMultiplyAccumulateOps", *whole)
+
+
+def _describe_artifact(variant: Description, artifact: Artifact) -> None:
+    part = variant.part("artifact").a("tf:Artifact").has("tf:sha256", artifact.sha256)
+    part.has("tf:sizeBytes", artifact.size_bytes).has("dcterms:format", artifact.media_type)
+    variant.is_to("tf:artifact", part.iri.value)
+
+
+def _describe_origin(subject: Description, variant: Variant) -> None:
+    """A variant with a parent was made from it; one without came of its release's training."""
+    if variant.parent is None:
+        release = Description(iri_of(variant.release))
+        subject.is_to("prov:wasGeneratedBy", release.part("training").iri.value)
+        return
+    parent = iri_of(variant.parent)
+    step = subject.part("compression").a("tf:CompressionStep").is_to("prov:used", parent)
+    step.has("tf:technique", variant.technique)
+    subject.is_to("prov:wasDerivedFrom", parent).is_to("prov:wasGeneratedBy", step.iri.value)
+
+
+def _describe_measurement(variant: Description, measurement: Measurement) -> None:
+    figure = Figure(
+        metric=Metric(measurement.metric),
+        value=measurement.value,
+        status=Status(measurement.status),
+        source=measurement.source,
+        runtime=runtime_id(measurement.runtime) if measurement.runtime else None,
+    )
+    part = describe_figure(variant, measurement.pk, figure)
+    part.is_to("tf:runtime", iri_or_none(measurement.runtime))
+    part.is_to("tf:board", iri_or_none(measurement.board))
+    part.is_to("tf:onDevice", iri_or_none(measurement.device))
+    part.has("tf:precision", measurement.precision)

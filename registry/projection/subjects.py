@@ -1,0 +1,113 @@
+"""One graph a subject: which triples it holds now, for many subjects at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyoxigraph as ox
+from django.db.models import Model, QuerySet
+
+from ontology.describe import Description
+from ontology.namespaces import subject_iri
+from registry.models import (
+    BoardType,
+    Device,
+    FirmwareBuild,
+    Fleet,
+    RegisteredModel,
+    Release,
+    Runtime,
+    SubjectKind,
+)
+from registry.projection import hardware, networks
+from registry.projection.facts import BareBoard, profiles_with_capacity, variants_with_needs
+from registry.projection.keys import subject_of
+from registry.projection.verdicts import project_verdicts, verdict_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the subjects of one kind come from: rows with all that is read, and the words."""
+
+    rows: Callable[[], QuerySet[Any]]
+    lookup: str
+    describe: Callable[[Any, BareBoard], Description]
+
+
+def _plain(describe: Callable[[Any], Description]) -> Callable[[Any, BareBoard], Description]:
+    return lambda row, bare: describe(row)
+
+
+SOURCES: Mapping[SubjectKind, Source] = {
+    SubjectKind.BOARD: Source(
+        lambda: BoardType.objects.prefetch_related("onboard_sensors"),
+        "slug__in",
+        _plain(hardware.describe_board),
+    ),
+    SubjectKind.RUNTIME: Source(Runtime.objects.all, "pk__in", _plain(hardware.describe_runtime)),
+    SubjectKind.FIRMWARE: Source(
+        lambda: FirmwareBuild.objects.select_related("board", "runtime"),
+        "pk__in",
+        _plain(hardware.describe_firmware),
+    ),
+    SubjectKind.PROFILE: Source(profiles_with_capacity, "digest__in", hardware.describe_profile),
+    SubjectKind.DEVICE: Source(
+        lambda: Device.objects.select_related("profile", "installed").prefetch_related("fleets"),
+        "device_id__in",
+        _plain(hardware.describe_device),
+    ),
+    SubjectKind.FLEET: Source(Fleet.objects.all, "slug__in", _plain(hardware.describe_fleet)),
+    SubjectKind.MODEL: Source(
+        lambda: RegisteredModel.objects.select_related("champion__model", "challenger__model"),
+        "name__in",
+        _plain(networks.describe_model),
+    ),
+    SubjectKind.RELEASE: Source(
+        lambda: Release.objects.select_related("model"),
+        "model__name__in",
+        _plain(networks.describe_release),
+    ),
+    SubjectKind.VARIANT: Source(
+        lambda: variants_with_needs().select_related("parent"),
+        "pk__in",
+        _plain(networks.describe_variant),
+    ),
+}
+
+
+def project(
+    kind: SubjectKind, keys: Sequence[str], bare: BareBoard
+) -> dict[str, list[ox.Triple] | None]:
+    """The triples of each subject's graph, by key; None for a subject that there is no more.
+
+    Asks the database a number of times that does not depend on how many keys there are.
+    """
+    if kind is SubjectKind.VERDICTS:
+        found = project_verdicts(keys, bare)
+    else:
+        source = SOURCES[kind]
+        rows = source.rows().filter(**{source.lookup: _lookup_values(kind, keys)})
+        found = {subject_of(row)[1]: source.describe(row, bare).triples for row in rows}
+    return {key: found.get(key) for key in keys}
+
+
+def _lookup_values(kind: SubjectKind, keys: Iterable[str]) -> list[str]:
+    """A release's key is its model's name and its number; its siblings are read and left out."""
+    if kind is SubjectKind.RELEASE:
+        return sorted({key.rpartition("/")[0] for key in keys})
+    return list(keys)
+
+
+def all_keys(kind: SubjectKind) -> list[str]:
+    """The key of every subject of a kind that there is now."""
+    if kind is SubjectKind.VERDICTS:
+        return verdict_keys()
+    rows: Iterable[Model] = SOURCES[kind].rows().prefetch_related(None).iterator()
+    return [subject_of(row)[1] for row in rows]
+
+
+def graph_iri(kind: SubjectKind, key: str) -> str:
+    """The name of a subject's graph."""
+    return subject_iri(kind.value, key)

@@ -1,0 +1,43 @@
+"""Does the graph say what the inventory says? Compared graph by graph, triple by triple."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyoxigraph as ox
+
+from ontology.namespaces import ONTOLOGY
+from ontology.store import GraphStore, MemoryStore
+from ontology.vocabulary import materialised_triples
+from registry.models import SubjectKind
+from registry.projection.facts import BareBoard
+from registry.projection.subjects import all_keys, graph_iri, project
+from registry.services.graph_sync import chunks, expected_graphs, stored_graphs
+
+
+def differences(store: GraphStore) -> Iterator[str]:
+    """A sentence for every difference; none means that the two agree. Raises StoreUnreachable."""
+    expected = {ONTOLOGY, *expected_graphs()}
+    for iri in sorted(stored_graphs(store) - expected):
+        yield f"<{iri}> is in the graph, but there is no such subject in the inventory"
+    yield from _compare(store, ONTOLOGY, materialised_triples())
+    bare = BareBoard.from_settings()
+    for kind in SubjectKind:
+        for keys in chunks(all_keys(kind)):
+            for key, triples in project(kind, keys, bare).items():
+                yield from _compare(store, graph_iri(kind, key), triples or [])
+
+
+def _compare(store: GraphStore, iri: str, expected: list[ox.Triple]) -> Iterator[str]:
+    """Both sides pass through the same engine, which writes numbers and times in one way."""
+    reference = MemoryStore()
+    reference.replace_graph(iri, expected)
+    query = f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ GRAPH {ox.NamedNode(iri)} {{ ?s ?p ?o }} }}"
+    wanted, found = set(reference.construct(query)), set(store.construct(query))
+    yield from _sentences(iri, "lacks", wanted - found)
+    yield from _sentences(iri, "has but should not have", found - wanted)
+
+
+def _sentences(iri: str, verb: str, triples: Iterable[ox.Triple]) -> Iterator[str]:
+    for triple in sorted(str(triple) for triple in triples):
+        yield f"<{iri}> {verb}: {triple}"

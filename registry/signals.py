@@ -1,0 +1,69 @@
+"""Edits in the admin reach the graph: a saved or deleted row marks its subject, nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db.models import Model, QuerySet
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+
+from registry.models import Device, Fleet, Measurement, OnboardSensor, SubjectKind
+from registry.projection.keys import SUBJECT_MODELS, subject_of
+from registry.services.graph_outbox import mark, mark_all, mark_everything
+
+
+def connect() -> None:
+    """Connect every receiver, once a process."""
+    for model in SUBJECT_MODELS:
+        pre_save.connect(_mark_old_key, sender=model, dispatch_uid=f"graph-old-key-{model}")
+        post_save.connect(_mark_row, sender=model, dispatch_uid=f"graph-save-{model}")
+        post_delete.connect(_mark_row, sender=model, dispatch_uid=f"graph-delete-{model}")
+    for model in (OnboardSensor, Measurement):
+        post_save.connect(_mark_owner, sender=model, dispatch_uid=f"graph-save-{model}")
+        post_delete.connect(_mark_owner, sender=model, dispatch_uid=f"graph-delete-{model}")
+    through = Device.fleets.through
+    m2m_changed.connect(_mark_members, sender=through, dispatch_uid="graph-fleets")
+
+
+def _mark_row(instance: Model, **_: Any) -> None:
+    mark(*subject_of(instance))
+
+
+def _mark_old_key(instance: Model, raw: bool = False, **_: Any) -> None:
+    """A subject that changes its key changes its IRI, and with it every graph that names it."""
+    if instance.pk is None or raw:
+        return
+    old = type(instance)._base_manager.filter(pk=instance.pk).first()
+    if old is not None and subject_of(old) != subject_of(instance):
+        mark(*subject_of(old))
+        mark_everything()
+
+
+def _mark_owner(instance: OnboardSensor | Measurement, **_: Any) -> None:
+    if isinstance(instance, Measurement):
+        mark(SubjectKind.VARIANT, str(instance.variant_id))
+    else:
+        mark(SubjectKind.BOARD, instance.board.slug)
+
+
+def _mark_members(instance: Device | Fleet, action: str, pk_set: set[int] | None, **_: Any) -> None:
+    """Membership is said at the device, whichever side it was edited from."""
+    if isinstance(instance, Device):
+        if action.startswith("post_"):
+            mark(SubjectKind.DEVICE, instance.device_id)
+    elif action == "pre_clear":
+        # After clearing nobody knows who they were.
+        _CLEARED[instance] = _device_ids(instance.devices.all())
+    elif action == "post_clear":
+        mark_all((SubjectKind.DEVICE, each) for each in _CLEARED.pop(instance, []))
+    elif action.startswith("post_"):
+        concerned = Device.objects.filter(pk__in=pk_set or ())
+        mark_all((SubjectKind.DEVICE, each) for each in _device_ids(concerned))
+
+
+_CLEARED: WeakKeyDictionary[Fleet, list[str]] = WeakKeyDictionary()
+
+
+def _device_ids(devices: QuerySet[Device]) -> list[str]:
+    return list(devices.values_list("device_id", flat=True))
