@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NAMESPACE = "https://w3id.org/tinyfleet/ontology#"
+from ontology.namespaces import PREFIXES
+
+NAMESPACE = PREFIXES["tf"]
 _MAX_STEPS = 8  # a term may be defined by a prefix that is defined by another; no real one goes on
 
 

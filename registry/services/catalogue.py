@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 
 import registry
-from registry.models import BoardType, CapabilityProfile, Device, Runtime, SubjectKind
+from registry.models import BoardType, Device, Runtime, SubjectKind
 from registry.models.hardware import OnboardSensor
 from registry.services.catalogue_entries import (
     BoardEntry,
@@ -22,8 +22,7 @@ from registry.services.catalogue_entries import (
     SensorEntry,
     read_catalogue,
 )
-from registry.services.graph_outbox import mark
-from registry.services.profiles import mark_all_verdicts
+from registry.services.graph_outbox import Mark, mark_all
 from registry.services.things import describe_device
 
 __all__ = ["CATALOGUE_DIR", "CatalogueError", "CatalogueReport", "Change", "load_catalogue"]
@@ -56,26 +55,30 @@ def load_catalogue(directory: Path = CATALOGUE_DIR) -> CatalogueReport:
     a file breaks a rule.
     """
     catalogue = read_catalogue(directory)
+    marks: list[Mark] = []
     with transaction.atomic():
         report = CatalogueReport(
-            boards=Counter(_load_boards(catalogue.boards)),
-            runtimes=Counter(_load_runtimes(catalogue.runtimes)),
+            boards=Counter(_load_boards(catalogue.boards, marks)),
+            runtimes=Counter(_load_runtimes(catalogue.runtimes, marks)),
         )
+        mark_all(marks)
     log.info("catalogue_loaded", boards=dict(report.boards), runtimes=dict(report.runtimes))
     return report
 
 
-def _load_boards(entries: tuple[BoardEntry, ...]) -> list[Change]:
+def _load_boards(entries: tuple[BoardEntry, ...], marks: list[Mark]) -> list[Change]:
     rows = {row.slug: row for row in BoardType.objects.prefetch_related("onboard_sensors")}
-    return [_load_board(entry, rows.get(entry.slug)) for entry in entries]
+    changes = [_load_board(entry, rows.get(entry.slug)) for entry in entries]
+    for entry, change in zip(entries, changes, strict=True):
+        if change is not Change.UNCHANGED:
+            marks.append((SubjectKind.BOARD, entry.slug))
+    return changes
 
 
 def _load_board(entry: BoardEntry, row: BoardType | None) -> Change:
     facts = {name: getattr(entry, name) for name in _BOARD_FIELDS}
     if row is None:
-        row = BoardType.objects.create(**facts)
-        _add_sensors(row, entry.sensors)
-        mark(SubjectKind.BOARD, row.slug)
+        _add_sensors(BoardType.objects.create(**facts), entry.sensors)
         return Change.CREATED
     same_facts, same_sensors = not _assign(row, facts), _sensors_of(row) == set(entry.sensors)
     if same_facts and same_sensors:
@@ -84,8 +87,7 @@ def _load_board(entry: BoardEntry, row: BoardType | None) -> Change:
     if not same_sensors:
         row.onboard_sensors.all().delete()
         _add_sensors(row, entry.sensors)
-    mark(SubjectKind.BOARD, row.slug)
-    _judge_bare_boards_again(row)
+        _derive_bare_profiles_again(row)
     return Change.UPDATED
 
 
@@ -135,41 +137,33 @@ def _as_list(shape: tuple[int, ...] | None) -> list[int] | None:
     return None if shape is None else list(shape)
 
 
-def _judge_bare_boards_again(board: BoardType) -> None:
-    """A board without firmware is judged by the catalogue's facts, so those profiles change too."""
-    profiles = CapabilityProfile.objects.filter(board=board, firmware=None)
-    for profile in profiles:
-        mark(SubjectKind.PROFILE, profile.digest)
-    for device in Device.objects.filter(profile__in=profiles).exclude(td=""):
+def _derive_bare_profiles_again(board: BoardType) -> None:
+    """A device without firmware has the sensors that the catalogue gives its board."""
+    for device in Device.objects.filter(profile__board=board, profile__firmware=None):
         describe_device(device, device.td.encode())
-    if profiles:
-        mark_all_verdicts()
 
 
-def _load_runtimes(entries: tuple[RuntimeEntry, ...]) -> list[Change]:
+def _load_runtimes(entries: tuple[RuntimeEntry, ...], marks: list[Mark]) -> list[Change]:
     rows = {(row.name, row.version, row.kernels): row for row in Runtime.objects.all()}
-    changes = [
-        _load_runtime(entry, rows.get((entry.name, entry.version, entry.kernels)))
-        for entry in entries
-    ]
-    if Change.UPDATED in changes or (Change.CREATED in changes and rows):
-        # Builds that declare no operators of their own are judged by their runtime's.
-        mark_all_verdicts()
+    keys = [(entry.name, entry.version, entry.kernels) for entry in entries]
+    changes = []
+    for key, entry in zip(keys, entries, strict=True):
+        row = rows.get(key) or Runtime(name=key[0], version=key[1], kernels=key[2])
+        change = _load_runtime(entry, row)
+        if change is not Change.UNCHANGED:
+            marks.append((SubjectKind.RUNTIME, str(row.pk)))
+        changes.append(change)
     return changes
 
 
-def _load_runtime(entry: RuntimeEntry, row: Runtime | None) -> Change:
+def _load_runtime(entry: RuntimeEntry, row: Runtime) -> Change:
     facts = {
         "operators": dict(entry.operators),
         "dtypes": sorted(entry.dtypes),
         "source": entry.source,
     }
-    change = Change.UPDATED
-    if row is None:
-        row = Runtime(name=entry.name, version=entry.version, kernels=entry.kernels)
-        change = Change.CREATED
+    change = Change.CREATED if row.pk is None else Change.UPDATED
     if not _assign(row, facts):
         return Change.UNCHANGED
     row.save()
-    mark(SubjectKind.RUNTIME, str(row.pk))
     return change

@@ -32,7 +32,6 @@ def record(
     """
     rows = [_record_one(variant, figure, device) for figure in figures]
     mark(SubjectKind.VARIANT, str(variant.pk))
-    mark(SubjectKind.VERDICTS, str(variant.pk))
     return rows
 
 

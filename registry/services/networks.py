@@ -12,9 +12,9 @@ from django.core.validators import validate_slug
 from django.db import transaction
 from django.db.models import Max
 
-from ontology.facts import Figure, Metric, Need, RuntimeId, Status
-from registry.footprint.arena import predict_arena
+from ontology.facts import Figure, Metric, Need, Status
 from registry.footprint.description import Description, describe
+from registry.footprint.figures import derived_figures
 from registry.formats.errors import FormatError
 from registry.formats.network import Network
 from registry.models import Artifact, RegisteredModel, Release, SubjectKind, Variant
@@ -35,9 +35,6 @@ __all__ += ["store_artifact"]
 
 log = structlog.get_logger(__name__)
 
-# The kernel sets whose arena is predicted; for others it is not known until it is measured.
-ARENA_KERNELS = ("reference", "cmsis_nn")
-MICRO_RUNTIME = "tflite-micro"
 TFLITE = "application/x-tflite"
 MAX_NAME = 120
 
@@ -77,7 +74,10 @@ class _Bytes:
 
     digest: str
     description: Description
-    network: Network
+
+    @property
+    def network(self) -> Network:
+        return self.description.network
 
 
 @transaction.atomic
@@ -175,8 +175,7 @@ def _read(said: Registration, data: bytes) -> _Bytes:
         raise RegistrationError("accuracy", problem)
     check_size(len(data))
     description = describe(data)
-    assert description.network is not None, "describe() keeps the network that it read"
-    return _Bytes(store_bytes(data), description, description.network)
+    return _Bytes(store_bytes(data), description)
 
 
 def _write(release: Release, said: Registration, file: _Bytes) -> Variant:
@@ -235,14 +234,6 @@ def precision_of(network: Network) -> str:
 
 
 def _figures(said: Registration, file: _Bytes) -> Iterator[Figure]:
-    size, macs = file.description.file_bytes, file.description.macs
-    yield Figure(Metric.FLASH_BYTES, size, Status.DERIVED, "the file's own size")
-    yield Figure(Metric.MACS, macs, Status.DERIVED, "counted over its operators")
-    for kernels in ARENA_KERNELS:
-        arena_bytes = predict_arena(file.network, kernels).arena_bytes
-        if arena_bytes is not None:
-            runtime = RuntimeId(MICRO_RUNTIME, "", kernels)
-            source = "TFLite Micro's memory plan, worked out from the file"
-            yield Figure(Metric.ARENA_BYTES, arena_bytes, Status.DERIVED, source, runtime)
+    yield from derived_figures(file.description)
     if said.accuracy is not None:
         yield Figure(Metric.ACCURACY, said.accuracy, Status.MEASURED, said.accuracy_source)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from ontology.facts import Capacity, Sensor
-from registry.models import BoardType, CapabilityProfile, FirmwareBuild, SubjectKind, Variant
+from registry.models import BoardType, CapabilityProfile, FirmwareBuild, SubjectKind
 from registry.projection import facts
 from registry.services.graph_outbox import mark
 
@@ -30,7 +30,6 @@ def profile_for(
         )
         if created:
             mark(SubjectKind.PROFILE, digest)
-            mark_all_verdicts()
     return profile
 
 
@@ -64,12 +63,6 @@ def capacity_of(profile: CapabilityProfile) -> Capacity:
     """What one profile offers, a bare board under this installation's reserve."""
     bare = facts.BareBoard.from_settings() if profile.firmware_id is None else _NOT_BARE
     return facts.capacity_of(profile, bare)
-
-
-def mark_all_verdicts() -> None:
-    """Every variant's verdicts are out of date: there is a profile that they do not speak of."""
-    for pk in Variant.objects.values_list("pk", flat=True):
-        mark(SubjectKind.VERDICTS, str(pk))
 
 
 _NOT_BARE = facts.BareBoard(ram_reserve=0.0, flash_reserve=0.0)
