@@ -108,7 +108,7 @@ def describe(data: bytes, *, board: Board | None = None, kernels: str = "cmsis_n
         runtime_code_bytes=runtime_code_bytes(network.operator_versions),
         latency_ms=None,
         core=board.core if board else None,
-        instructions=predict_instructions(network),
+        instructions=predict_instructions(network, kernels),
         training_bytes=_online_layer(network),
         kernels=kernels,
         network=network,
