@@ -54,7 +54,13 @@ class InstructionCosts:
 def instruction_costs() -> InstructionCosts:
     """The costs that this product carries."""
     facts = json.loads(COSTS_FILE.read_text(encoding="utf-8"))
-    return InstructionCosts(facts["source"], facts["costs"], facts["error"], facts["median_error"])
+    return InstructionCosts(
+        source=facts["source"],
+        most_other_work=facts["most_other_work"],
+        costs=facts["costs"],
+        error=facts["error"],
+        median_error=facts["median_error"],
+    )
 
 
 def predict_instructions(network: Network, kernels: str = "cmsis_nn") -> Estimate | None:
