@@ -10,10 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache
-
-from tflite.BuiltinOperator import BuiltinOperator
-from tflite.TensorType import TensorType
 
 from registry.formats.errors import FormatError
 from registry.formats.flatbuffer_reader import FlatbufferReader, Node, RawTable
@@ -26,6 +22,7 @@ from registry.formats.network import (
     Tensor,
 )
 from registry.formats.tflite_model import MODEL
+from registry.formats.tflite_names import operator_name, text, type_name
 from registry.formats.tflite_options import BUILTIN_OPTIONS, BUILTIN_OPTIONS_2
 from registry.formats.tflite_schema import Kind
 from registry.formats.tflite_strip import strip_tree, write_model
@@ -37,9 +34,6 @@ SCHEMA_VERSION = 3
 MAX_RANK = 8
 # What the int32 sizes in TFLite Micro can hold.
 MAX_TENSOR_BYTES = 2**31 - 1
-_MAX_OPERATORS = 100_000
-_CUSTOM = 32
-_PLACEHOLDER = 127  # in the old one-byte operator code: "see the wider field"
 
 _NOT_TFLITE = "Bring a .tflite file: an export by litert-torch, TensorFlow or a compatible tool."
 _DAMAGED = "Export the model again or fetch the file again; this one is damaged."
@@ -53,7 +47,7 @@ def parse(data: bytes, *, max_bytes: int | None = None) -> Network:
     """
     tree = read_tree(data, max_bytes=max_bytes)
     buffers = _contents(tree, data)
-    codes = [_operator_name(code) for code in tree.get("operator_codes", ())]
+    codes = [operator_name(code) for code in tree.get("operator_codes", ())]
     subgraphs = tuple(
         _subgraph(node, f"subgraphs[{number}]", buffers, codes)
         for number, node in enumerate(tree["subgraphs"])
@@ -63,7 +57,7 @@ def parse(data: bytes, *, max_bytes: int | None = None) -> Network:
         subgraphs=subgraphs,
         size_bytes=len(data),
         operator_codes=len(codes),
-        description=_text(tree.get("description", "")),
+        description=text(tree.get("description", "")),
         metadata=_metadata(tree, buffers),
     )
 
@@ -132,36 +126,6 @@ def _buffer_bytes(data: bytes, node: Node, index: int) -> memoryview | None:
     return memoryview(data)[start : start + size]
 
 
-@cache
-def _names_by_number(enumeration: type) -> dict[int, str]:
-    return {
-        value: name
-        for name, value in vars(enumeration).items()
-        if isinstance(value, int) and not name.startswith("_")
-    }
-
-
-def _text(raw: str) -> str:
-    """Text that a database and JSON can hold, whatever bytes the file had."""
-    readable = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return readable.replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-_NEWER_OPERATORS = {209: "STABLEHLO_CASE"}
-_NEWER_TYPES = {19: "INT2", 20: "UINT4", 21: "FLOAT8_E4M3FN", 22: "FLOAT8_E5M2"}
-
-
-def _operator_name(code: Node) -> tuple[str, int]:
-    number = code.get("deprecated_builtin_code", 0)
-    if number in (0, _PLACEHOLDER):
-        number = max(number if number != _PLACEHOLDER else 0, code.get("builtin_code", 0))
-    version = code.get("version", 1)
-    if number == _CUSTOM:
-        return f"CUSTOM:{_text(code.get('custom_code', ''))}", version
-    names = _names_by_number(BuiltinOperator)
-    return names.get(number) or _NEWER_OPERATORS.get(number, f"BUILTIN:{number}"), version
-
-
 def _subgraph(
     node: Node,
     where: str,
@@ -179,15 +143,14 @@ def _subgraph(
     inputs, outputs = node.get("inputs", ()), node.get("outputs", ())
     _check_indices(inputs, len(tensors), f"{where}.inputs")
     _check_indices(outputs, len(tensors), f"{where}.outputs")
-    return Subgraph(tensors, operators, inputs, outputs, _text(node.get("name", "")))
+    return Subgraph(tensors, operators, inputs, outputs, text(node.get("name", "")))
 
 
 def _tensor(node: Node, index: int, where: str, buffers: Sequence[memoryview | None]) -> Tensor:
     shape = node.get("shape", ())
-    number = node.get("type", 0)
-    dtype = _names_by_number(TensorType).get(number) or _NEWER_TYPES.get(number)
+    dtype = type_name(node.get("type", 0))
     if dtype is None:
-        raise FormatError(f"the tensor type {number} is not known", f"{where}.type", _DAMAGED)
+        raise FormatError(f"the tensor type {node['type']} is not known", f"{where}.type", _DAMAGED)
     _check_shape(shape, dtype, f"{where}.shape")
     if node.get("external_buffer", 0):
         raise FormatError("its contents lie in another file", where, _NOT_TFLITE)
@@ -198,7 +161,7 @@ def _tensor(node: Node, index: int, where: str, buffers: Sequence[memoryview | N
         )
     tensor = Tensor(
         index=index,
-        name=_text(node.get("name", "")),
+        name=text(node.get("name", "")),
         shape=shape,
         dtype=dtype,
         quantization=_quantization(node.get("quantization")),
@@ -306,5 +269,5 @@ def _metadata(tree: Node, buffers: Sequence[memoryview | None]) -> dict[str, mem
             )
         contents = buffers[number]
         if contents is not None:
-            found[_text(entry.get("name", ""))] = contents
+            found[text(entry.get("name", ""))] = contents
     return found
