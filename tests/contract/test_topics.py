@@ -37,7 +37,9 @@ def test_device_topics_build_and_parse(kind):
     assert topics.parse(expected) == Topic(kind, "d-1")
 
 
-@pytest.mark.parametrize(("exponent", "block"), [(0, 0), (8, 3), (10, 0), (12, 41), (20, 2**20 - 1)])
+@pytest.mark.parametrize(
+    ("exponent", "block"), [(0, 0), (8, 3), (10, 0), (12, 41), (20, 2**20 - 1)]
+)
 def test_blocks_build_and_parse(exponent, block):
     built = topics.artifact_block(SHA, exponent, block)
     assert built == f"tinyfleet/v1/artifacts/{SHA}/{exponent}/{block}"
