@@ -122,6 +122,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "DeviceStatusEnum": "registry.models.DeviceStatus",
+        "RolloutStatusEnum": "orchestrator.models.RolloutStatus",
+        "WaveStatusEnum": "orchestrator.models.WaveStatus",
+        "DeploymentStatusEnum": "orchestrator.models.delivery.STATUS_CHOICES",
+        "JobStatusEnum": "orchestrator.models.JobStatus",
+        "LearningStatusEnum": "orchestrator.models.LearningStatus",
+        "MeasurementStatusEnum": "ontology.facts.Status",
+    },
 }
 
 TINYFLEET_PUBLIC_READ = bool_setting("TINYFLEET_PUBLIC_READ", False)
@@ -177,6 +186,7 @@ GATEWAY_POLL_S = float_setting("TINYFLEET_GATEWAY_POLL_S", 0.5)
 LEARNING_RATE = float_setting("TINYFLEET_LEARNING_RATE", 0.05)
 LEARNING_SAMPLES = int_setting("TINYFLEET_LEARNING_SAMPLES", 300)
 LEARNING_EXPIRY_S = int_setting("TINYFLEET_LEARNING_EXPIRY_S", 3600)
+TICK_S = float_setting("TINYFLEET_TICK_S", 0.5)
 JOB_LEASE_S = int_setting("TINYFLEET_JOB_LEASE_S", 60)
 JOB_MAX_ATTEMPTS = int_setting("TINYFLEET_JOB_MAX_ATTEMPTS", 3)
 NETWORK_TIMEOUT_S = float_setting("TINYFLEET_NETWORK_TIMEOUT_S", 10.0)

@@ -11,6 +11,9 @@ from orchestrator.protocol.messages import DeploymentStatus
 from registry.models import Device, Release, Variant
 
 
+STATUS_CHOICES = [(status.value, status.value) for status in DeploymentStatus]
+
+
 class RolloutStatus(models.TextChoices):
     """Where a campaign stands."""
 
@@ -137,7 +140,7 @@ class Deployment(models.Model):
     is_newest = models.BooleanField(default=True, help_text="No later attempt in its wave")
     status = models.CharField(
         max_length=20,
-        choices=[(s.value, s.value) for s in DeploymentStatus],
+        choices=STATUS_CHOICES,
         default=DeploymentStatus.PENDING.value,
     )
     is_open = models.BooleanField(default=True, help_text="Not in a final state")

@@ -44,8 +44,8 @@ def _is_testable(variant: Variant) -> bool:
     elements = 1
     for dimension in inputs[0]["shape"]:
         elements *= dimension
-    is_int8 = inputs[0]["dtype"] == "int8" and outputs[0]["dtype"] == "int8"
-    return is_int8 and 0 < elements <= MAX_INPUT_ELEMENTS
+    dtypes = {inputs[0]["dtype"].lower(), outputs[0]["dtype"].lower()}
+    return dtypes == {"int8"} and 0 < elements <= MAX_INPUT_ELEMENTS
 
 
 def _compute(variant: Variant) -> SelfTestVector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry.models import Device, Variant
+from registry.models import Device, Release, Variant
 
 
 class LookupFailed(LookupError):
@@ -26,6 +26,21 @@ def find_variant(name: str) -> Variant:
         found = rows.filter(**_path(name)).first()
     if found is None:
         raise LookupFailed(f"there is no variant {name!r}; give its number or model/release/name")
+    return found
+
+
+def find_release(name: str) -> Release:
+    """The release with that primary key, or that is called model/number; else LookupFailed."""
+    rows = Release.objects.select_related("model")
+    model, _, number = name.rpartition("/")
+    if not number.isdecimal() or len(number) > 9:
+        raise LookupFailed(f"{name!r} is no release; give its id or model/number")
+    key: dict[str, str | int] = {"pk": int(number)}
+    if model:
+        key = {"model__name": model, "number": int(number)}
+    found = rows.filter(**key).first()
+    if found is None:
+        raise LookupFailed(f"there is no release {name!r}; give its id or model/number")
     return found
 
 

@@ -1,0 +1,260 @@
+"""How rollouts, waves, deployments and plans look as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from orchestrator.models import Deployment, DeploymentEvent, Rollout, Wave
+from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.selectors.rollouts import wave_status_counts
+from orchestrator.services.plans import Assignment
+from orchestrator.services.rollouts import RolloutPolicy
+from registry.api.fields import ReasonSerializer
+from registry.models import Release, Variant
+from registry.services.lookup import LookupFailed, find_release, find_variant
+
+TARGET = {
+    "oneOf": [
+        {"type": "object", "properties": {"all": {"type": "boolean"}}, "required": ["all"]},
+        {"type": "object", "properties": {"fleet": {"type": "string"}}, "required": ["fleet"]},
+        {
+            "type": "object",
+            "properties": {"devices": {"type": "array", "items": {"type": "string"}}},
+            "required": ["devices"],
+        },
+    ]
+}
+COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
+NUMBERS = {"type": "object", "additionalProperties": {"type": "number"}}
+
+
+@extend_schema_field(TARGET)
+class TargetField(serializers.JSONField):
+    """{"all": true}, {"fleet": slug} or {"devices": [ids]}."""
+
+
+@extend_schema_field({"type": "array", "items": {"type": "number"}})
+class PercentagesField(serializers.JSONField):
+    """Cumulative percentages, ending at 100."""
+
+
+@extend_schema_field(NUMBERS)
+class HealthField(serializers.JSONField):
+    """max_accuracy_drop, max_latency_ratio, max_restarts."""
+
+
+@extend_schema_field(COUNTS)
+class CountsField(serializers.JSONField):
+    """Status to number of devices."""
+
+
+class RolloutOrderSerializer(serializers.Serializer[object]):
+    """What a new rollout is to be; a release or one variant."""
+
+    name = serializers.CharField(max_length=160)
+    release = serializers.CharField(required=False, help_text="A release's id, or model/number")
+    variant = serializers.CharField(required=False, help_text="A variant's id, or model/1/name")
+    target = TargetField()
+    wave_percentages = PercentagesField(required=False)
+    success_threshold = serializers.FloatField(required=False, help_text="Fraction, from 0 to 1")
+    error_threshold = serializers.FloatField(required=False, help_text="Fraction, from 0 to 1")
+    soak_s = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    health = HealthField(required=False)
+    revert_on_failure = serializers.BooleanField(required=False)
+    start_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_release(self, name: str) -> Release:
+        """The release that is meant."""
+        try:
+            return find_release(name)
+        except LookupFailed as error:
+            raise serializers.ValidationError(f"{error}.") from error
+
+    def validate_variant(self, name: str) -> Variant:
+        """The variant that is meant."""
+        try:
+            return find_variant(name)
+        except LookupFailed as error:
+            raise serializers.ValidationError(f"{error}.") from error
+
+    def order(self) -> dict[str, Any]:
+        """The checked fields as `create_rollout` and `draft_rollout` take them."""
+        given = dict(self.validated_data)
+        head = {name: given.pop(name) for name in ("name", "target")}
+        what = {name: given.pop(name, None) for name in ("release", "variant")}
+        return {**head, **what, "policy": RolloutPolicy(**given)}
+
+
+class WaveSerializer(serializers.ModelSerializer[Wave]):
+    """One stage, with how many of its devices stand where."""
+
+    counts = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Wave
+        fields = ("number", "status", "started_at", "finished_at", "counts")
+
+    @extend_schema_field(COUNTS)
+    def get_counts(self, wave: Wave) -> dict[str, int]:
+        """Status to number of devices, newest attempts only."""
+        counts: dict[int, dict[str, int]] = self.context["wave_counts"]
+        return counts.get(wave.pk, {})
+
+
+class RolloutSerializer(serializers.ModelSerializer[Rollout]):
+    """A campaign."""
+
+    release = serializers.SerializerMethodField()
+    variant = serializers.SerializerMethodField()
+    target = TargetField()
+    wave_percentages = PercentagesField()
+    health = HealthField()
+    created_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+
+    class Meta:
+        model = Rollout
+        fields = (
+            "id",
+            "name",
+            "release",
+            "variant",
+            "target",
+            "status",
+            "detail",
+            "wave_percentages",
+            "success_threshold",
+            "error_threshold",
+            "soak_s",
+            "health",
+            "revert_on_failure",
+            "start_at",
+            "expires_at",
+            "created_by",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+
+    def get_release(self, rollout: Rollout) -> str | None:
+        """model/number."""
+        release = rollout.release
+        return f"{release.model.name}/{release.number}" if release is not None else None
+
+    def get_variant(self, rollout: Rollout) -> str | None:
+        """model/number/name."""
+        return str(rollout.variant) if rollout.variant is not None else None
+
+
+class RolloutDetailSerializer(RolloutSerializer):
+    """A campaign with its waves."""
+
+    waves = serializers.SerializerMethodField()
+
+    class Meta(RolloutSerializer.Meta):
+        fields = (*RolloutSerializer.Meta.fields, "waves")
+
+    @extend_schema_field(WaveSerializer(many=True))
+    def get_waves(self, rollout: Rollout) -> Any:
+        """The stages in order."""
+        counts = wave_status_counts([rollout])
+        waves = rollout.waves.order_by("number")
+        return WaveSerializer(waves, many=True, context={"wave_counts": counts}).data
+
+
+class RefusalSerializer(ReasonSerializer):
+    """A constraint that keeps a variant from fitting."""
+
+    variant = serializers.CharField(help_text="model/number/name")
+
+
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+    """One device's update."""
+
+    rollout = serializers.IntegerField(source="wave.rollout_id", read_only=True)
+    wave = serializers.IntegerField(source="wave.number", read_only=True)
+    device = serializers.SlugRelatedField[Any](slug_field="device_id", read_only=True)
+    variant = serializers.StringRelatedField[Any](allow_null=True)
+    previous = serializers.StringRelatedField[Any](allow_null=True)
+    reasons = RefusalSerializer(many=True)
+
+    class Meta:
+        model = Deployment
+        fields = (
+            "id",
+            "rollout",
+            "wave",
+            "device",
+            "variant",
+            "previous",
+            "purpose",
+            "attempt",
+            "is_newest",
+            "status",
+            "is_open",
+            "progress",
+            "result_code",
+            "detail",
+            "reasons",
+            "sequence",
+            "created_at",
+            "changed_at",
+            "installed_at",
+            "soak_ends_at",
+            "expires_at",
+        )
+
+
+class DeploymentEventSerializer(serializers.ModelSerializer[DeploymentEvent]):
+    """One change of a deployment's status."""
+
+    class Meta:
+        model = DeploymentEvent
+        fields = ("at", "status", "code", "detail")
+
+
+class DeploymentDetailSerializer(DeploymentSerializer):
+    """One device's update with its history."""
+
+    events = DeploymentEventSerializer(many=True)
+
+    class Meta(DeploymentSerializer.Meta):
+        fields = (*DeploymentSerializer.Meta.fields, "events")
+
+
+class AssignmentSerializer(serializers.Serializer[Assignment]):
+    """One device's share of a plan."""
+
+    device = serializers.CharField(source="device.device_id")
+    outcome = serializers.ChoiceField(
+        choices=[
+            status.value
+            for status in (
+                DeploymentStatus.PENDING,
+                DeploymentStatus.ALREADY_INSTALLED,
+                DeploymentStatus.NOT_APPLICABLE,
+            )
+        ]
+    )
+    variant = serializers.CharField(allow_null=True)
+    wave = serializers.IntegerField()
+    download_bytes = serializers.IntegerField()
+    detail = serializers.CharField()
+    reasons = RefusalSerializer(many=True)
+
+
+class PlanSerializer(serializers.Serializer[object]):
+    """A dry run: who would get what, who nothing and why, and what it costs in bytes."""
+
+    devices = serializers.IntegerField()
+    outcomes = CountsField(help_text="Outcome to number of devices")
+    variants = CountsField(help_text="Variant to number of devices that would be sent it")
+    waves = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Devices that each wave would update"
+    )
+    download_bytes = serializers.IntegerField(help_text="What all devices together would fetch")
+    published_bytes = serializers.IntegerField(help_text="What the broker would hold once")
+    assignments = AssignmentSerializer(many=True, help_text="One page of them: limit and offset")

@@ -1,0 +1,208 @@
+"""/rollouts/ and /deployments/: campaigns and what came of each device's update."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import django_filters
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orchestrator.api.permissions import SteeringPermissions
+from orchestrator.api.rollout_serializers import (
+    DeploymentDetailSerializer,
+    DeploymentSerializer,
+    PlanSerializer,
+    RolloutDetailSerializer,
+    RolloutOrderSerializer,
+    RolloutSerializer,
+)
+from orchestrator.models import Deployment, DeploymentPurpose, Rollout, RolloutStatus
+from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.services import rollouts
+from orchestrator.services.rollouts import Plan, RolloutError
+
+_PAGE = [
+    OpenApiParameter("limit", OpenApiTypes.INT, description="Assignments on a page"),
+    OpenApiParameter("offset", OpenApiTypes.INT, description="Assignments to leave out"),
+]
+
+
+class RolloutConflict(APIException):
+    """An order that the rollout's present status does not allow."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class RolloutFilter(django_filters.FilterSet):
+    """By status, or by the model or release that is sent."""
+
+    status = django_filters.ChoiceFilter(choices=RolloutStatus.choices)
+    model = django_filters.CharFilter(field_name="release__model__name")
+    release = django_filters.NumberFilter(field_name="release")
+    variant = django_filters.NumberFilter(field_name="variant")
+
+    class Meta:
+        model = Rollout
+        fields: tuple[str, ...] = ()
+
+
+class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
+    """Rollouts: made as drafts, then started, paused, resumed, aborted and retried."""
+
+    queryset = Rollout.objects.select_related(
+        "release__model", "variant__release__model", "variant__artifact", "created_by"
+    )
+    serializer_class = RolloutSerializer
+    filterset_class = RolloutFilter
+    lookup_value_regex = "[0-9]+"
+
+    def get_object(self) -> Rollout:
+        """A number beyond any key is not found, not an error of the database."""
+        if len(self.kwargs["pk"]) > 18:
+            raise Http404
+        return super().get_object()
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Rollout]]:
+        """Waves cost a count over deployments, so only one rollout at a time shows them."""
+        return RolloutDetailSerializer if self.action == "retrieve" else RolloutSerializer
+
+    @extend_schema(request=RolloutOrderSerializer, responses={201: RolloutDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a draft. It is planned at once and refused where nothing fits anybody."""
+        order = _order(request)
+        try:
+            rollout = rollouts.create_rollout(**order, user=_user(request))
+        except RolloutError as error:
+            raise ValidationError({"detail": str(error)}) from error
+        return Response(RolloutDetailSerializer(rollout).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        operation_id="rollouts_plan_order",
+        request=RolloutOrderSerializer,
+        parameters=_PAGE,
+        responses=PlanSerializer,
+    )
+    @action(detail=False, methods=["post"], url_path="plan", filterset_class=None)
+    def plan_order(self, request: Request) -> Response:
+        """A dry run of a rollout that is not made: nothing is written."""
+        order = _order(request)
+        try:
+            planned = rollouts.plan(rollouts.draft_rollout(**order))
+        except RolloutError as error:
+            raise ValidationError({"detail": str(error)}) from error
+        return self._plan_page(planned)
+
+    @extend_schema(operation_id="rollouts_plan", parameters=_PAGE, responses=PlanSerializer)
+    @action(detail=True, url_path="plan", filterset_class=None)
+    def plan(self, request: Request, pk: str) -> Response:
+        """A dry run on the devices as they are now; of use before the start."""
+        try:
+            planned = rollouts.plan(self.get_object())
+        except RolloutError as error:
+            raise RolloutConflict(str(error)) from error
+        return self._plan_page(planned)
+
+    def _plan_page(self, planned: Plan) -> Response:
+        page = self.paginate_queryset(planned.assignments)  # type: ignore[arg-type]
+        return Response(PlanSerializer(plan_summary(planned, page or [])).data)
+
+    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
+    def start(self, request: Request, pk: str) -> Response:
+        """Send it on its way, or schedule it where its start is still to come."""
+        return self._steer(rollouts.start_rollout)
+
+    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
+    def pause(self, request: Request, pk: str) -> Response:
+        """Send nothing more until it is resumed."""
+        return self._steer(rollouts.pause)
+
+    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Go on where it was paused."""
+        return self._steer(rollouts.resume)
+
+    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
+    def abort(self, request: Request, pk: str) -> Response:
+        """End it; what is not installed yet is cancelled."""
+        return self._steer(rollouts.abort)
+
+    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
+    def retry(self, request: Request, pk: str) -> Response:
+        """One more attempt for what did not come through."""
+        return self._steer(rollouts.retry_failed)
+
+    def _steer(self, order: Callable[[Rollout], Rollout]) -> Response:
+        try:
+            rollout = order(self.get_object())
+        except RolloutError as error:
+            raise RolloutConflict(str(error)) from error
+        return Response(RolloutDetailSerializer(rollout).data)
+
+
+def _order(request: Request) -> dict[str, Any]:
+    serializer = RolloutOrderSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.order()
+
+
+def _user(request: Request) -> Any:
+    return request.user if request.user.is_authenticated else None
+
+
+def plan_summary(planned: Plan, page: list[Any]) -> dict[str, Any]:
+    """A plan as PlanSerializer shows it, with one page of its assignments."""
+    waves = Counter(share.wave for share in planned.updates)
+    return {
+        "devices": len(planned.assignments),
+        "outcomes": dict(Counter(share.outcome.value for share in planned.assignments)),
+        "variants": dict(Counter(str(share.variant) for share in planned.updates)),
+        "waves": [waves[number] for number in range(1, max(waves, default=0) + 1)],
+        "download_bytes": planned.download_bytes,
+        "published_bytes": planned.published_bytes,
+        "assignments": page,
+    }
+
+
+class DeploymentFilter(django_filters.FilterSet):
+    """By rollout, wave number, device, variant, status, purpose, openness and attempt."""
+
+    rollout = django_filters.NumberFilter(field_name="wave__rollout")
+    wave = django_filters.NumberFilter(field_name="wave__number")
+    device = django_filters.CharFilter(field_name="device__device_id")
+    variant = django_filters.NumberFilter(field_name="variant")
+    status = django_filters.ChoiceFilter(choices=[(s.value, s.value) for s in DeploymentStatus])
+    purpose = django_filters.ChoiceFilter(choices=DeploymentPurpose.choices)
+    is_open = django_filters.BooleanFilter()
+    is_newest = django_filters.BooleanFilter()
+
+    class Meta:
+        model = Deployment
+        fields: tuple[str, ...] = ()
+
+
+class DeploymentViewSet(viewsets.ReadOnlyModelViewSet[Deployment]):
+    """Single updates; one of them shows its history."""
+
+    queryset = Deployment.objects.select_related(
+        "wave", "device", "variant__release__model", "previous__release__model"
+    ).defer("manifest", "device__td")
+    serializer_class = DeploymentSerializer
+    filterset_class = DeploymentFilter
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Deployment]]:
+        return DeploymentDetailSerializer if self.action == "retrieve" else DeploymentSerializer

@@ -1,0 +1,24 @@
+"""Routes under /api/: what changes in the fleet."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+from rest_framework.routers import SimpleRouter
+
+from orchestrator.api.observations import (
+    DriftAlertViewSet,
+    JobViewSet,
+    LearningTaskViewSet,
+    TelemetryViewSet,
+)
+from orchestrator.api.rollouts import DeploymentViewSet, RolloutViewSet
+
+router = SimpleRouter()
+router.register("rollouts", RolloutViewSet, basename="rollout")
+router.register("deployments", DeploymentViewSet, basename="deployment")
+router.register("telemetry", TelemetryViewSet, basename="telemetry")
+router.register("jobs", JobViewSet, basename="job")
+router.register("drift-alerts", DriftAlertViewSet, basename="drift-alert")
+router.register("learning-tasks", LearningTaskViewSet, basename="learning-task")
+
+urlpatterns: list[URLPattern | URLResolver] = [path("v1/", include(router.urls))]
