@@ -1,0 +1,130 @@
+"""What the signer refuses to sign, each with a sentence, and what it remembers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from deploy.signing_policy import Ledger, Limits, Signer
+from orchestrator.protocol import cbor, learning, manifest
+from tests.contract.samples import AUTHOR, DEVICE, NOW, a_manifest, a_task, trusted
+
+KEYS = trusted(AUTHOR)
+LIMITS = Limits()
+
+
+@pytest.fixture
+def signer(tmp_path: Path):
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    yield Signer(AUTHOR, ledger, LIMITS, clock=lambda: NOW)
+    ledger.close()
+
+
+def ask_manifest(signer: Signer, **changes) -> dict:
+    encoded = manifest.encode(a_manifest(**changes))
+    return signer.answer({"op": "sign_manifest", "manifest": encoded})
+
+
+def test_what_policy_allows_is_signed(signer):
+    answer = ask_manifest(signer)
+    assert manifest.open_envelope(answer["done"], KEYS) == a_manifest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"vendor_id": uuid4()}, "is not ours"),
+        ({"size": LIMITS.max_artifact_bytes + 1}, "is larger than 16777216"),
+        ({"issued_at": NOW - 9, "expires_at": NOW}, "has expired already"),
+        ({"expires_at": NOW + LIMITS.max_lifetime_s + 1}, "would expire later than"),
+        ({"issued_at": NOW + LIMITS.max_clock_skew_s + 1}, "lies in the future"),
+        ({"operators": {f"CUSTOM:{'x' * 30}{i}": 1 for i in range(20)}}, "more than 1023"),
+    ],
+)
+def test_what_policy_forbids_is_refused_and_not_remembered(signer, changes, sentence):
+    assert sentence in ask_manifest(signer, **changes)["refused"]
+    assert "done" in ask_manifest(signer)
+
+
+def test_limits_themselves_are_allowed(signer):
+    edge = {
+        "size": LIMITS.max_artifact_bytes,
+        "expires_at": NOW + LIMITS.max_lifetime_s,
+        "issued_at": NOW + LIMITS.max_clock_skew_s,
+    }
+    assert "done" in ask_manifest(signer, **edge)
+
+
+@pytest.mark.parametrize("sequence", [0, 40, 41])
+def test_a_sequence_that_is_not_higher_is_refused(signer, sequence):
+    assert "done" in ask_manifest(signer, sequence=41)
+    answer = ask_manifest(signer, sequence=sequence, size=5)
+    assert f"sequence {sequence} is not higher than 41" in answer["refused"]
+
+
+def test_devices_count_by_themselves(signer):
+    assert "done" in ask_manifest(signer, sequence=41)
+    assert "done" in ask_manifest(signer, sequence=3, device_id="another")
+    assert "done" in ask_manifest(signer, sequence=42)
+
+
+def test_the_very_same_manifest_is_signed_again_because_an_answer_may_be_lost(signer):
+    assert ask_manifest(signer) == ask_manifest(signer)
+
+
+def test_the_ledger_outlives_the_process(tmp_path, signer):
+    ask_manifest(signer, sequence=41)
+    again = Ledger(tmp_path / "ledger.sqlite3")
+    later = Signer(AUTHOR, again, LIMITS, clock=lambda: NOW)
+    assert "refused" in ask_manifest(later, sequence=41, size=7)
+    assert again.last(DEVICE)[0] == 41
+    again.close()
+
+
+def ask_task(signer: Signer, **changes) -> dict:
+    return signer.answer({"op": "sign_task", "task": learning.encode_task(a_task(**changes))})
+
+
+def test_tasks_are_signed(signer):
+    assert learning.open_task(ask_task(signer)["done"], KEYS) == a_task()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"issued_at": NOW - 9, "expires_at": NOW}, "has expired already"),
+        ({"expires_at": NOW + LIMITS.max_lifetime_s + 1}, "would expire later than"),
+        ({"issued_at": NOW + 301}, "lies in the future"),
+        ({"samples": LIMITS.max_samples + 1}, "samples are more than"),
+    ],
+)
+def test_tasks_that_policy_forbids(signer, changes, sentence):
+    assert sentence in ask_task(signer, **changes)["refused"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        None,
+        [],
+        {},
+        {"op": "sign"},
+        {"op": "sign_manifest"},
+        {"op": "sign_manifest", "manifest": "text"},
+        {"op": "sign_manifest", "manifest": b""},
+        {"op": "sign_manifest", "manifest": cbor.dumps({1: 1})},
+        {"op": "sign_manifest", "manifest": learning.encode_task(a_task())},
+        {"op": "sign_task", "task": manifest.encode(a_manifest())},
+    ],
+)
+def test_what_is_no_request_is_refused(signer, request_):
+    assert signer.answer(request_)["refused"]
+
+
+def test_arbitrary_bytes_are_never_signed(signer):
+    """Else the key would sign a digest of the asker's choice."""
+    for payload in (b"\x82\x2f\x58\x20" + bytes(32), b"x" * 100):
+        for op, member in (("sign_manifest", "manifest"), ("sign_task", "task")):
+            assert "refused" in signer.answer({"op": op, member: payload})

@@ -1,0 +1,260 @@
+"""The signer as a process: ready, private, hard to stop by clients, easy by its owner."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.gateways.signing import (
+    MAX_FRAME_BYTES,
+    SignerUnreachable,
+    SigningClient,
+    SigningRefused,
+    pack_frame,
+    short_address,
+)
+from orchestrator.protocol import cose, learning, manifest
+from tests.contract.samples import a_manifest, a_task
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 20
+
+
+@dataclasses.dataclass
+class Installation:
+    """Where one signer lives."""
+
+    root: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.root / "run" / "signer.sock"
+
+    @property
+    def private(self) -> Path:
+        return self.root / "signer"
+
+    @property
+    def trust(self) -> Path:
+        return self.root / "trust"
+
+    def command(self) -> list[str]:
+        options = ["--socket", self.socket, "--directory", self.private, "--trust", self.trust]
+        return [sys.executable, "-m", "deploy.signer", *map(str, options), "--timeout-s", "1"]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[subprocess.Popen]:
+        process = subprocess.Popen(
+            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout.readline() == "signer ready\n"
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=TIMEOUT_S)
+
+    def client(self) -> SigningClient:
+        return SigningClient(self.socket, TIMEOUT_S)
+
+    def keys(self) -> dict[bytes, cose.PublicKey]:
+        return cose.trusted_keys(path.read_bytes() for path in self.trust.glob("*.pem"))
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)
+
+
+@pytest.fixture
+def process(installation: Installation) -> Iterator[subprocess.Popen]:
+    with installation.running() as process:
+        yield process
+
+
+def fresh_manifest(**changes) -> manifest.Manifest:
+    """A manifest that is not expired by the real clock, which the process goes by."""
+    now = int(time.time())
+    return a_manifest(**{"issued_at": now, "expires_at": now + 3600} | changes)
+
+
+def test_manifests_and_tasks_are_signed_with_the_published_key(process, installation):
+    order = fresh_manifest()
+    envelope = installation.client().sign_manifest(order)
+    assert manifest.open_envelope(envelope, installation.keys()) == order
+    task = a_task(issued_at=order.issued_at, expires_at=order.expires_at)
+    assert learning.open_task(installation.client().sign_task(task), installation.keys()) == task
+
+
+def test_its_public_key_is_where_verifiers_look(process, installation):
+    ((key_id, pem),) = installation.client().public_keys().items()
+    assert (installation.trust / f"{key_id.hex()}.pem").read_bytes() == pem
+
+
+def test_key_and_socket_are_private(process, installation):
+    def mode(path: Path) -> int:
+        return stat.S_IMODE(path.stat().st_mode)
+
+    assert mode(installation.socket) == 0o600
+    assert mode(installation.private / "signing-key.pem") == 0o600
+    assert mode(installation.private) == 0o700
+
+
+def test_a_refusal_is_a_sentence(process, installation):
+    client = installation.client()
+    client.sign_manifest(fresh_manifest(sequence=7))
+    with pytest.raises(SigningRefused, match="sequence 7 is not higher than 7"):
+        client.sign_manifest(fresh_manifest(sequence=7, size=1))
+    with pytest.raises(SigningRefused, match="no manifest"):
+        client.sign_manifest(fresh_manifest(digest=b"short"))
+    with pytest.raises(SigningRefused, match="no learning task"):
+        client.sign_task(a_task(samples=0))
+
+
+def test_key_and_ledger_outlive_a_kill(installation):
+    with installation.running() as process:
+        first = installation.client().public_keys()
+        installation.client().sign_manifest(fresh_manifest(sequence=7))
+        process.kill()
+        process.wait(TIMEOUT_S)
+    with installation.running():
+        assert installation.client().public_keys() == first
+        with pytest.raises(SigningRefused, match="not higher than 7"):
+            installation.client().sign_manifest(fresh_manifest(sequence=6))
+
+
+def test_a_new_key_leaves_the_old_one_trusted(installation):
+    """Rotation: the key file is moved away; devices trust both until the old one is removed."""
+    with installation.running():
+        old = installation.client().sign_manifest(fresh_manifest(sequence=1))
+    (installation.private / "signing-key.pem").unlink()
+    with installation.running():
+        new = installation.client().sign_manifest(fresh_manifest(sequence=2))
+    keys = installation.keys()
+    assert len(keys) == 2
+    assert [manifest.open_envelope(e, keys).sequence for e in (old, new)] == [1, 2]
+
+
+def raw(installation: Installation) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(TIMEOUT_S)
+    with short_address(installation.socket) as address:
+        connection.connect(address)
+    return connection
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"\0",
+        b"\0\0\0\x05\xa1",
+        b"\0\0\0\x01\xff",
+        b"\xff\xff\xff\xff",
+        (MAX_FRAME_BYTES + 1).to_bytes(4, "big"),
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_a_bad_client_ends_only_itself(process, installation, sent):
+    with raw(installation) as bad:
+        bad.sendall(sent)
+        bad.shutdown(socket.SHUT_WR)
+        assert bad.recv(1) == b""
+    assert installation.client().public_keys()
+
+
+def test_a_silent_client_is_dropped_and_delays_nobody(process, installation):
+    with raw(installation) as silent:
+        silent.sendall(b"\0\0")
+        assert installation.client().public_keys()
+        assert silent.recv(1) == b""
+
+
+def test_a_client_that_reads_no_answer_is_dropped(process, installation):
+    with raw(installation) as greedy:
+        greedy.settimeout(5)
+        request = pack_frame({"op": "public_keys"})
+        with pytest.raises(OSError, match="."):
+            while True:
+                greedy.sendall(request * 1000)
+    assert installation.client().public_keys()
+
+
+def test_many_clients_at_once(process, installation):
+    order = fresh_manifest()
+    found: list[int] = []
+
+    def sign(number: int) -> None:
+        named = dataclasses.replace(order, device_id=f"device-{number}")
+        found.append(len(installation.client().sign_manifest(named)))
+
+    threads = [threading.Thread(target=sign, args=[number]) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert len(found) == 16
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_told_and_takes_its_socket_along(installation, number):
+    with installation.running() as process:
+        process.send_signal(number)
+        assert process.wait(TIMEOUT_S) == 0
+        assert not installation.socket.exists()
+    with pytest.raises(SignerUnreachable):
+        installation.client().public_keys()
+
+
+def test_a_socket_path_longer_than_the_kernel_takes(tmp_path):
+    installation = Installation(tmp_path / ("deep" * 30))
+    assert len(os.fsencode(installation.socket)) > 108
+    with installation.running():
+        assert installation.client().public_keys()
+
+
+def refusal(installation: Installation) -> str:
+    ended = subprocess.run(
+        installation.command(), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+    assert ended.returncode == 1
+    return ended.stderr
+
+
+def test_one_ledger_has_one_signer(process, installation):
+    assert "another signer uses" in refusal(installation)
+    assert installation.client().public_keys()
+
+
+def test_a_key_that_others_can_read_is_not_used(installation):
+    with installation.running():
+        pass
+    (installation.private / "signing-key.pem").chmod(0o644)
+    assert "can be read by others" in refusal(installation)
+
+
+def test_a_file_in_place_of_the_socket_is_not_deleted(installation):
+    installation.socket.parent.mkdir(parents=True)
+    installation.socket.write_text("precious")
+    assert "is no socket" in refusal(installation)
+    assert installation.socket.read_text() == "precious"
+
+
+def test_it_needs_no_django():
+    code = "import sys, deploy.signer; print([m for m in sys.modules if m.startswith('django')])"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "[]\n"
