@@ -97,6 +97,7 @@ async def _converse(
             log.warning("client_left_mid_request", bytes=len(error.partial))
     except (OSError, MessageError, TimeoutError) as error:
         log.warning("client_dropped", reason=str(error) or "time-out")
+        writer.transport.abort()  # close() would wait for a client that reads nothing
     except sqlite3.Error:
         log.exception("ledger_failed")  # no record, so no signature: the client sees no answer
     finally:
