@@ -153,7 +153,7 @@ _ALL = (
     _small("bluepill-f103c8", "BluePill F103C8", 5632, 8 * KIB),
     _small("nrf51-dk", "Nordic nRF51-DK", 8 * KIB, 24 * KIB, buffer=2 * KIB),
     # 16 kB of RAM less 8 kB of radio stack, less stack and drivers.
-    _small("bbc-microbit-v1", "BBC micro:bit v1", KIB, 4 * KIB, ACCELEROMETER, buffer=1280),
+    _small("bbc-microbit-v1", "BBC micro:bit v1", 768, 4 * KIB, ACCELEROMETER, buffer=1280),
     _small(
         "arduino-nano-33-iot",
         "Arduino Nano 33 IoT",

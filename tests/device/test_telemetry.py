@@ -1,0 +1,139 @@
+"""Each pack reaches the server once at least, and none is forgotten before it is acknowledged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from device_firmware_sim.sensors import Camera, Stream, World
+from device_firmware_sim.telemetry import WINDOW_PACKS, Ring
+from orchestrator.protocol import topics
+from orchestrator.protocol.encoding import decode_online, encode_acknowledgement
+from orchestrator.protocol.messages import Acknowledgement, TelemetryPack
+from orchestrator.protocol.senml import decode_telemetry
+from tests.device.bench import Bench
+from tests.device.peer import Peer
+
+
+def working(tmp_path: Path, peer: Peer, stream: Stream, network: bytes, board: str) -> Bench:
+    bench = Bench(
+        tmp_path,
+        board,
+        peer.keys,
+        camera=Camera(stream, World(), seed=1),
+        samples_per_second=10,
+        samples_per_pack=20,
+    )
+    bench.join()
+    bench.retained |= peer.blocks(network)
+    bench.order(peer.sign(peer.manifest(bench.device_id, bench.build, network)))
+    return bench
+
+
+def packs(bench: Bench) -> list[TelemetryPack]:
+    payloads = bench.payloads(topics.telemetry(bench.device_id))
+    return [decode_telemetry(payload, bench.device_id) for payload in payloads]
+
+
+def acknowledge(bench: Bench, boot: int, sequence: int) -> None:
+    payload = encode_acknowledgement(Acknowledgement(boot, sequence))
+    bench.send(topics.acked(bench.device_id), payload, retain=True)
+
+
+@pytest.mark.parametrize(("board", "first"), [("esp32dev", b"["), ("nucleo-l073rz", None)])
+def test_a_pack_says_what_was_measured(tmp_path, peer, stream, digit_network, board, first):
+    bench = working(tmp_path, peer, stream, digit_network, board)
+    bench.pass_time(21)
+    payload = bench.payloads(topics.telemetry(bench.device_id))[0]
+    assert (payload[:1] == b"[") == (first == b"[")
+    pack = packs(bench)[0]
+    assert (pack.samples, pack.labelled, pack.boot, pack.sequence) == (20, 20, 1, 1)
+    assert pack.digest == bench.said_state.digest
+    assert pack.accuracy is not None and pack.accuracy > 0.8
+    assert pack.latency_ms is not None and pack.latency_ms > 0
+    assert pack.arena_used_bytes is not None and pack.free_heap_bytes is not None
+    assert pack.arena_used_bytes + pack.free_heap_bytes == bench.build.arena_budget_bytes
+    assert pack.adapted_samples in (0, None)
+    assert len(packs(bench)) == 10
+
+
+def test_what_is_not_acknowledged_comes_again_on_the_next_connection(
+    tmp_path, peer, stream, digit_network
+):
+    bench = working(tmp_path, peer, stream, digit_network, "esp32dev")
+    bench.pass_time(11)
+    acknowledge(bench, 1, 3)
+    bench.published.clear()
+    bench.connect()
+    assert [pack.sequence for pack in packs(bench)] == [4, 5]
+
+
+def test_it_works_on_while_the_connection_is_gone(tmp_path, peer, stream, digit_network):
+    bench = working(tmp_path, peer, stream, digit_network, "esp32dev")
+    bench.device.disconnected()
+    bench.pass_time(11)
+    assert packs(bench) == []
+    bench.connect()
+    assert [pack.sequence for pack in packs(bench)] == [1, 2, 3, 4, 5]
+
+
+def test_a_silent_server_is_reminded_less_and_less_often(tmp_path, peer, stream, digit_network):
+    bench = working(tmp_path, peer, stream, digit_network, "esp32dev")
+    bench.pass_time(3600)
+    sent = [pack.sequence for pack in packs(bench)]
+    assert max(sent) <= len(set(sent)) <= 2 * WINDOW_PACKS + 1800
+    assert sent.count(max(sent)) < 40
+
+
+def test_a_reboot_counts_on_and_numbers_from_one(tmp_path, peer, stream, digit_network):
+    bench = working(tmp_path, peer, stream, digit_network, "esp32dev")
+    bench.power_on()
+    bench.connect()
+    bench.published.clear()
+    bench.pass_time(3)
+    assert [(pack.boot, pack.sequence) for pack in packs(bench)] == [(2, 1)]
+
+
+def test_a_wiped_device_goes_on_after_the_boots_that_the_server_knows(
+    tmp_path, peer, stream, digit_network
+):
+    """Otherwise its packs would look like repetitions of those of its former life."""
+    bench = working(tmp_path, peer, stream, digit_network, "esp32dev")
+    acknowledge(bench, 9, 40)
+    bench.published.clear()
+    bench.pass_time(3)
+    assert [(pack.boot, pack.sequence) for pack in packs(bench)] == [(10, 1)]
+    assert bench.said_state.boot == 10 if bench.payloads(topics.state(bench.device_id)) else True
+    assert decode_online(bench.device.account().will.payload).boot == 10
+
+
+def test_nonsense_from_the_server_is_ignored(tmp_path, peer, stream, digit_network):
+    bench = working(tmp_path, peer, stream, digit_network, "esp32dev")
+    bench.send(topics.acked(bench.device_id), b'{"boot": -1}')
+    bench.send(topics.acked(bench.device_id), b"")
+    bench.pass_time(3)
+    assert len(packs(bench)) == 1
+
+
+class TestRing:
+    def test_a_full_ring_drops_the_oldest_and_counts_it(self):
+        ring = Ring(boot=1, limit_packs=3)
+        for text in (b"a", b"b", b"c", b"d"):
+            ring.put(text)
+        assert (ring.take(0), ring.dropped) == ([b"b", b"c", b"d"], 1)
+
+    def test_a_window_is_under_way_until_it_is_acknowledged(self):
+        ring = Ring(boot=1, limit_packs=100)
+        for number in range(100):
+            ring.put(bytes([number]))
+        assert len(ring.take(0)) == WINDOW_PACKS
+        assert ring.take(1) == []
+        ring.acknowledge(Acknowledgement(1, 10), 2)
+        assert ring.take(2) == [bytes([n]) for n in range(WINDOW_PACKS, WINDOW_PACKS + 10)]
+
+    def test_a_word_about_another_boot_acknowledges_nothing(self):
+        ring = Ring(boot=2, limit_packs=3)
+        ring.put(b"a")
+        ring.acknowledge(Acknowledgement(1, 50), 0)
+        assert len(ring) == 1
