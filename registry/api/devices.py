@@ -71,7 +71,7 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
 
     class Meta:
         model = Device
-        fields = (
+        fields: tuple[str, ...] = (
             "device_id",
             "status",
             "profile",
@@ -96,7 +96,7 @@ class DeviceDetailSerializer(DeviceSerializer):
         return json.loads(device.td) if device.td else None
 
 
-class DeviceFilter(django_filters.FilterSet):
+class DeviceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     """By status, board, fleet, installed variant or capability profile."""
 
     status = django_filters.ChoiceFilter(choices=DeviceStatus.choices)

@@ -39,7 +39,7 @@ class ModelViewSet(
     filterset_fields = ("name", "task")
 
 
-class ReleaseFilter(django_filters.FilterSet):
+class ReleaseFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     """By model and number."""
 
     model = django_filters.CharFilter(field_name="model__name")
@@ -58,7 +58,7 @@ class ReleaseViewSet(viewsets.ReadOnlyModelViewSet[Release]):
     filterset_class = ReleaseFilter
 
 
-class VariantFilter(django_filters.FilterSet):
+class VariantFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     """By model, release number, name, precision, artifact or the fleet's own words."""
 
     model = django_filters.CharFilter(field_name="release__model__name")
@@ -133,9 +133,10 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
         asked = compatibility.parse_query(compatibility.DeviceVerdictQuery, request)
         verdicts = judge_profiles(self.get_object(), compatibility.limits_of(asked))
         devices = devices_with(_devices(asked), verdicts, compatibility.answer_of(asked))
+        page: Any = self.paginate_queryset(devices)  # type: ignore[arg-type]  # of another model
         rows = [
             compatibility.device_verdict_json(device, verdicts[device.profile_id])
-            for device in self.paginate_queryset(devices) or ()
+            for device in page
         ]
         return self.get_paginated_response(rows)
 

@@ -43,9 +43,11 @@ class VariantUploadSerializer(serializers.Serializer[object]):
     )
     accuracy = serializers.FloatField(required=False, min_value=0, max_value=1)
     technique = serializers.CharField(required=False, max_length=120)
-    parent = serializers.PrimaryKeyRelatedField(queryset=Variant.objects.all(), required=False)
+    parent = serializers.IntegerField(  # type: ignore[assignment]  # a field, not the serializer's
+        required=False, help_text="The variant that it came of"
+    )
 
-    def validate_file(self, file: UploadedFile) -> UploadedFile:
+    def validate_file(self, file: UploadedFile[bytes]) -> UploadedFile[bytes]:
         """Refuse by the announced size, before the bytes are read into memory."""
         limit = settings.ARTIFACT_MAX_BYTES
         if file.size is not None and file.size > limit:
@@ -59,6 +61,13 @@ class VariantUploadSerializer(serializers.Serializer[object]):
             return parse_input_source(text)
         except InputSourceError as error:
             raise serializers.ValidationError(str(error)) from error
+
+    def validate_parent(self, pk: int) -> Variant:
+        """The parent's row."""
+        parent = Variant.objects.filter(pk=pk).first()
+        if parent is None:
+            raise serializers.ValidationError(f"There is no variant {pk}.")
+        return parent
 
 
 def register_upload(said: dict[str, Any]) -> Variant:

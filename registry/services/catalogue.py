@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 
 import registry
-from registry.models import BoardType, Device, Runtime, SubjectKind
+from registry.models import BoardType, Device, Runtime
 from registry.models.hardware import OnboardSensor
 from registry.services.catalogue_entries import (
     BoardEntry,
@@ -22,7 +22,6 @@ from registry.services.catalogue_entries import (
     SensorEntry,
     read_catalogue,
 )
-from registry.services.graph_outbox import Mark, mark_all
 from registry.services.things import describe_device
 
 __all__ = ["CATALOGUE_DIR", "CatalogueError", "CatalogueReport", "Change", "load_catalogue"]
@@ -55,24 +54,18 @@ def load_catalogue(directory: Path = CATALOGUE_DIR) -> CatalogueReport:
     a file breaks a rule.
     """
     catalogue = read_catalogue(directory)
-    marks: list[Mark] = []
     with transaction.atomic():
         report = CatalogueReport(
-            boards=Counter(_load_boards(catalogue.boards, marks)),
-            runtimes=Counter(_load_runtimes(catalogue.runtimes, marks)),
+            boards=Counter(_load_boards(catalogue.boards)),
+            runtimes=Counter(_load_runtimes(catalogue.runtimes)),
         )
-        mark_all(marks)
     log.info("catalogue_loaded", boards=dict(report.boards), runtimes=dict(report.runtimes))
     return report
 
 
-def _load_boards(entries: tuple[BoardEntry, ...], marks: list[Mark]) -> list[Change]:
+def _load_boards(entries: tuple[BoardEntry, ...]) -> list[Change]:
     rows = {row.slug: row for row in BoardType.objects.prefetch_related("onboard_sensors")}
-    changes = [_load_board(entry, rows.get(entry.slug)) for entry in entries]
-    for entry, change in zip(entries, changes, strict=True):
-        if change is not Change.UNCHANGED:
-            marks.append((SubjectKind.BOARD, entry.slug))
-    return changes
+    return [_load_board(entry, rows.get(entry.slug)) for entry in entries]
 
 
 def _load_board(entry: BoardEntry, row: BoardType | None) -> Change:
@@ -143,16 +136,15 @@ def _derive_bare_profiles_again(board: BoardType) -> None:
         describe_device(device, device.td.encode())
 
 
-def _load_runtimes(entries: tuple[RuntimeEntry, ...], marks: list[Mark]) -> list[Change]:
+def _load_runtimes(entries: tuple[RuntimeEntry, ...]) -> list[Change]:
     rows = {(row.name, row.version, row.kernels): row for row in Runtime.objects.all()}
-    keys = [(entry.name, entry.version, entry.kernels) for entry in entries]
     changes = []
-    for key, entry in zip(keys, entries, strict=True):
-        row = rows.get(key) or Runtime(name=key[0], version=key[1], kernels=key[2])
-        change = _load_runtime(entry, row)
-        if change is not Change.UNCHANGED:
-            marks.append((SubjectKind.RUNTIME, str(row.pk)))
-        changes.append(change)
+    for entry in entries:
+        key = (entry.name, entry.version, entry.kernels)
+        row = rows.get(key) or Runtime(
+            name=entry.name, version=entry.version, kernels=entry.kernels
+        )
+        changes.append(_load_runtime(entry, row))
     return changes
 
 

@@ -131,10 +131,10 @@ def _add(
     section: str, raw: Any, boards: dict[str, BoardEntry], runtimes: dict[str, RuntimeEntry]
 ) -> None:
     if section == "boards":
-        board = BoardEntry(**_checked(raw, _BOARD, required=_BOARD.keys() - {"sensors"}))
+        board = BoardEntry(**_checked(raw, _BOARD, required=set(_BOARD) - {"sensors"}))
         _add_once(boards, board.slug, board)
     else:
-        runtime = RuntimeEntry(**_checked(raw, _RUNTIME, required=_RUNTIME.keys()))
+        runtime = RuntimeEntry(**_checked(raw, _RUNTIME, required=set(_RUNTIME)))
         _add_once(runtimes, f"{runtime.name} {runtime.version} {runtime.kernels}", runtime)
 
 

@@ -1,4 +1,7 @@
-"""Devices, fleets and models as people and the enrolment change them."""
+"""Devices and fleets as people and the enrolment change them.
+
+Saved rows mark their graph by signal; what is changed by a query alone marks it here.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,21 @@ from registry.models import (
     DeviceStatus,
     Fleet,
     RegisteredModel,
+    Release,
     SubjectKind,
     Variant,
 )
 from registry.services.graph_outbox import mark
 
 log = structlog.get_logger(__name__)
+
+
+class ForeignRelease(ValueError):
+    """A release was named for a role in another model; `role` says which."""
+
+    def __init__(self, role: str, problem: str) -> None:
+        self.role = role
+        super().__init__(problem)
 
 
 @transaction.atomic
@@ -35,7 +47,6 @@ def accept_device(device_id: str, *, public_key: str, at: datetime) -> Device:
             "accepted_at": at,
         },
     )
-    mark(SubjectKind.DEVICE, device_id)
     log.info("device_accepted", device=device_id)
     return device
 
@@ -68,27 +79,25 @@ def save_fleet(fleet: Fleet, devices: Iterable[Device] | None = None) -> Fleet:
     """Store a fleet; with `devices` these become its members, without it they stay."""
     fleet.save()
     if devices is not None:
-        before = set(fleet.devices.values_list("device_id", flat=True))
         fleet.devices.set(devices)
-        after = set(fleet.devices.values_list("device_id", flat=True))
-        for device_id in sorted(before ^ after):
-            mark(SubjectKind.DEVICE, device_id)
-    mark(SubjectKind.FLEET, fleet.slug)
     return fleet
 
 
 @transaction.atomic
 def delete_fleet(fleet: Fleet) -> None:
     """Remove a fleet; its devices stay."""
-    for device_id in fleet.devices.values_list("device_id", flat=True):
-        mark(SubjectKind.DEVICE, device_id)
-    mark(SubjectKind.FLEET, fleet.slug)
+    fleet.devices.clear()
     fleet.delete()
 
 
-@transaction.atomic
 def save_model(model: RegisteredModel) -> RegisteredModel:
-    """Store a model's task, description, champion and challenger."""
+    """Store a model with its champion and challenger, which must be releases of its own.
+
+    Raises ForeignRelease otherwise.
+    """
+    for role in ("champion", "challenger"):
+        release: Release | None = getattr(model, role)
+        if release is not None and release.model_id != model.pk:
+            raise ForeignRelease(role, f"{release} is no release of {model.name}")
     model.save()
-    mark(SubjectKind.MODEL, model.name)
     return model

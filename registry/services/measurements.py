@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from django.db import transaction
 
 from ontology.facts import Figure, Metric, RuntimeId
-from registry.models import BoardType, Device, Measurement, Runtime, SubjectKind, Variant
-from registry.services.graph_outbox import mark
+from registry.models import BoardType, Device, Measurement, Runtime, Variant
 
 UNITS: Mapping[Metric, str] = {
     Metric.ARENA_BYTES: "B",
@@ -30,9 +29,7 @@ def record(
     Figures from different sources stand side by side. Raises BoardType.DoesNotExist for a board
     that the catalogue lacks.
     """
-    rows = [_record_one(variant, figure, device) for figure in figures]
-    mark(SubjectKind.VARIANT, str(variant.pk))
-    return rows
+    return [_record_one(variant, figure, device) for figure in figures]
 
 
 def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Measurement:
@@ -55,12 +52,10 @@ def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Meas
 
 def runtime_row(runtime: RuntimeId) -> Runtime:
     """The row of a runtime; one without a version stands for every version of those kernels."""
-    row, created = Runtime.objects.get_or_create(
+    row, _ = Runtime.objects.get_or_create(
         name=runtime.name,
         version=runtime.version,
         kernels=runtime.kernels,
         defaults={"source": "" if runtime.version else "stands for every version"},
     )
-    if created:
-        mark(SubjectKind.RUNTIME, str(row.pk))
     return row

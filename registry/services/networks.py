@@ -17,7 +17,7 @@ from registry.footprint.description import Description, describe
 from registry.footprint.figures import derived_figures
 from registry.formats.errors import FormatError
 from registry.formats.network import Network
-from registry.models import Artifact, RegisteredModel, Release, SubjectKind, Variant
+from registry.models import Artifact, RegisteredModel, Release, Variant
 from registry.projection import facts
 from registry.services import measurements
 from registry.services.artifacts import (
@@ -27,7 +27,6 @@ from registry.services.artifacts import (
     store_artifact,
     store_bytes,
 )
-from registry.services.graph_outbox import mark
 
 __all__ = ["ArtifactError", "FormatError", "Registration", "RegistrationError"]
 __all__ += ["import_network", "need_of", "open_release", "register", "register_variant"]
@@ -86,16 +85,13 @@ def open_release(
 ) -> Release:
     """The next release of a model; the model is registered where it is new."""
     check_name(model_name, "model")
-    model, created = RegisteredModel.objects.get_or_create(name=model_name, defaults={"task": task})
-    if created:
-        mark(SubjectKind.MODEL, model.name)
+    model, _ = RegisteredModel.objects.get_or_create(name=model_name, defaults={"task": task})
     # Two openings at once would take the same number: the second waits for this row.
     RegisteredModel.objects.select_for_update().get(pk=model.pk)
     newest = model.releases.aggregate(newest=Max("number"))["newest"] or 0
     release = Release.objects.create(
         model=model, number=newest + 1, data_source=data_source, mlflow_run_id=mlflow_run_id
     )
-    mark(SubjectKind.RELEASE, _key(release))
     log.info("release_opened", model=model.name, release=release.number)
     return release
 
@@ -186,7 +182,6 @@ def _write(release: Release, said: Registration, file: _Bytes) -> Variant:
     if not created:
         _restate(variant, said, artifact)
     measurements.record(variant, _figures(said, file))
-    mark(SubjectKind.RELEASE, _key(release))
     log.info("variant_registered", variant=variant.pk, created=created)
     return variant
 
@@ -221,10 +216,6 @@ def _restate(variant: Variant, said: Registration, artifact: Artifact) -> None:
         if value not in (None, ""):
             setattr(variant, name, value)
     variant.save()
-
-
-def _key(release: Release) -> str:
-    return f"{release.model.name}/{release.number}"
 
 
 def precision_of(network: Network) -> str:

@@ -7,12 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import transaction
-
 from ontology.facts import Capacity, Sensor
-from registry.models import BoardType, CapabilityProfile, FirmwareBuild, SubjectKind
+from registry.models import BoardType, CapabilityProfile, FirmwareBuild
 from registry.projection import facts
-from registry.services.graph_outbox import mark
 
 
 def profile_for(
@@ -24,12 +21,9 @@ def profile_for(
     """
     rows = None if sensors is None else _canonical(sensors)
     digest = profile_digest(board, firmware, rows)
-    with transaction.atomic():
-        profile, created = CapabilityProfile.objects.get_or_create(
-            digest=digest, defaults={"board": board, "firmware": firmware, "sensors": rows}
-        )
-        if created:
-            mark(SubjectKind.PROFILE, digest)
+    profile, _ = CapabilityProfile.objects.get_or_create(
+        digest=digest, defaults={"board": board, "firmware": firmware, "sensors": rows}
+    )
     return profile
 
 

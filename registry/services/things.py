@@ -22,9 +22,7 @@ from registry.models import (
     Device,
     FirmwareBuild,
     Runtime,
-    SubjectKind,
 )
-from registry.services.graph_outbox import mark
 from registry.services.profiles import bare_profile, digest_of, profile_for
 
 __all__ = ["DescriptionError", "describe_device", "urn_of"]
@@ -54,7 +52,6 @@ def describe_device(device: Device, td: bytes) -> Device:
         if row.td != text or row.profile_id != (profile.pk if profile else None):
             row.td, row.profile = text, profile
             row.save(update_fields=["td", "profile"])
-            mark(SubjectKind.DEVICE, row.device_id)
             log.info("device_described", device=row.device_id, board=said.board)
     device.td, device.profile = row.td, profile
     return row
@@ -75,15 +72,13 @@ def _profile(said: DeviceDescription) -> CapabilityProfile | None:
 def _firmware(board: BoardType, declared: DeclaredFirmware) -> FirmwareBuild:
     """The build with exactly this capacity; another capacity under the same version is another."""
     capacity = _capacity(declared)
-    build, created = FirmwareBuild.objects.get_or_create(
+    build, _ = FirmwareBuild.objects.get_or_create(
         board=board,
         name=declared.name,
         version=declared.version,
         capacity_digest=digest_of(capacity | {"runtime": _identity(declared.runtime)}),
         defaults=capacity | {"runtime": _runtime(declared.runtime)},
     )
-    if created:
-        mark(SubjectKind.FIRMWARE, str(build.pk))
     return build
 
 
@@ -98,11 +93,9 @@ def _capacity(declared: DeclaredFirmware) -> dict[str, Any]:
 
 def _runtime(declared: DeclaredRuntime) -> Runtime:
     """A runtime that the catalogue lacks is kept without operators: unknown, not none."""
-    runtime, created = Runtime.objects.get_or_create(
+    runtime, _ = Runtime.objects.get_or_create(
         **_identity(declared), defaults={"source": "named by a device"}
     )
-    if created:
-        mark(SubjectKind.RUNTIME, str(runtime.pk))
     return runtime
 
 

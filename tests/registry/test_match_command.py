@@ -1,0 +1,88 @@
+"""`manage.py match`: lines for programs, a table for people."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+pytestmark = pytest.mark.django_db
+
+
+def match(*arguments: str) -> str:
+    out = StringIO()
+    call_command("match", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def world(make_device, make_variant):
+    make_device("cam-01")
+    make_device("cam-02", arenaBudgetBytes=1024)
+    return make_variant("base"), make_variant("tiny", size=900, arena=900)
+
+
+def test_every_pair_is_one_json_line(world) -> None:
+    lines = [json.loads(line) for line in match().splitlines()]
+    assert {(line["device"], line["variant"], line["verdict"]) for line in lines} == {
+        ("cam-01", "digits/1/base", "fits"),
+        ("cam-02", "digits/1/base", "does_not_fit"),
+        ("cam-01", "digits/1/tiny", "fits"),
+        ("cam-02", "digits/1/tiny", "fits"),
+    }
+    small = next(x for x in lines if (x["device"], x["variant"]) == ("cam-02", "digits/1/base"))
+    assert small["reasons"][1] == {
+        "constraint": "ram",
+        "need": 20_000,
+        "have": 1024,
+        "unit": "B",
+        "headroom": 1024 - 20_000,
+        "holds": False,
+    }
+
+
+def test_nothing_to_match_prints_nothing(db) -> None:
+    assert match() == ""
+
+
+def test_a_table_says_by_how_much(world) -> None:
+    table = match("--device", "cam-02")
+    assert "digits/1/base" in table
+    assert "does not fit" in table
+    assert "18,976 B short" in table
+
+
+@pytest.mark.parametrize("by_number", [True, False])
+def test_a_variant_goes_by_number_or_name(world, by_number: bool) -> None:
+    name = str(world[0].pk) if by_number else "digits/1/base"
+    lines = [json.loads(line) for line in match("--variant", name, "--json").splitlines()]
+    assert [line["device"] for line in lines] == ["cam-01", "cam-02"]
+
+
+def test_only_some_constraints_can_be_asked(world) -> None:
+    lines = match("--device", "cam-02", "--json", "--only", "flash,sensors").splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert {answer["verdict"] for answer in answers} == {"fits"}
+    assert {r["constraint"] for answer in answers for r in answer["reasons"]} == {
+        "flash",
+        "sensors",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--device", "nobody"], "no device 'nobody'"),
+        (["--variant", "99999"], "no variant '99999'"),
+        (["--variant", "digits/1/other"], "no variant 'digits/1/other'"),
+        (["--variant", "other"], "model/release/name"),
+        (["--only", "weight"], "weight"),
+        (["--only", "latency"], "needs a limit"),
+    ],
+)
+def test_what_is_not_there_is_named(world, arguments: list[str], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        match(*arguments)
