@@ -106,7 +106,9 @@ def test_another_form_matches_no_secret(verifier):
     assert not encoding.check_verifier("secret", verifier)
 
 
-@pytest.mark.parametrize(("salt", "iterations"), [(b"x" * 11, 101), (b"x" * 13, 101), (b"x" * 12, 0)])
+@pytest.mark.parametrize(
+    ("salt", "iterations"), [(b"x" * 11, 101), (b"x" * 13, 101), (b"x" * 12, 0)]
+)
 def test_a_verifier_needs_salt_and_iterations(salt, iterations):
     with pytest.raises(ValueError, match="salt"):
         encoding.make_verifier("secret", salt, iterations)
