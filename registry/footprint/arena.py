@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from registry.footprint.allocator import ArenaSimulation
 from registry.footprint.kernels.need import KernelNeed, UnmodelledNode
 from registry.footprint.kernels.table import kernel_need
-from registry.footprint.lifetimes import CallDepthError, LifetimeWalk
+from registry.footprint.lifetimes import LifetimeWalk, TooMuchToPlan
 from registry.footprint.planner import Placement, aligned, height, place
 from registry.formats.network import Network, Tensor
 
@@ -30,6 +30,7 @@ _SPARE_SCRATCH_REQUESTS = 12
 _SCRATCH_HANDLE = 4
 _PLANNED_BUFFER = 24
 _PLANNER_ENTRY = 40
+_MAX_REASONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def predict_arena(network: Network, kernels: str = "cmsis_nn") -> ArenaPlan:
     scratch = {key: need.scratch for key, need in needs.items() if need.scratch}
     try:
         placements = place(LifetimeWalk(network, scratch).buffers())
-    except CallDepthError as error:
+    except TooMuchToPlan as error:
         return ArenaPlan(None, unknown=(*unknown, str(error)))
     timeline = _timeline(placements)
     if unknown:
@@ -83,7 +84,7 @@ def _kernel_needs(network: Network, kernels: str) -> tuple[_Needs, tuple[str, ..
                 needs[number, operator.index] = kernel_need(operator, graph, kernels)
             except UnmodelledNode as reason:
                 unknown[str(reason)] = None
-    return needs, tuple(unknown)
+    return needs, tuple(unknown)[:_MAX_REASONS]
 
 
 def _start(arena: ArenaSimulation, network: Network, needs: _Needs) -> None:

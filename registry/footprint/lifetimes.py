@@ -19,11 +19,14 @@ ScratchRequests = Mapping[tuple[int, int], Sequence[int]]
 OFFLINE_PLAN = "OfflineMemoryAllocation"
 _PLANNED_ONLINE = -1
 _NEVER = -1
-_MAX_CALLS = 1000
+# Beyond these no microcontroller's network goes, and planning would take minutes.
+MAX_VISITS = 1_000_000
+MAX_BUFFERS = 4096
+MAX_DEPTH = 100
 
 
-class CallDepthError(ValueError):
-    """Subgraphs call one another without end."""
+class TooMuchToPlan(ValueError):
+    """Subgraphs that call one another without end, or more buffers than can be planned."""
 
 
 @dataclass(slots=True)
@@ -45,23 +48,26 @@ class LifetimeWalk:
         self._network = network
         self._scratch = scratch
         self._step = 0
-        self._calls = 0
+        self._depth = 0
+        self._visits = 0
         self._tensors = [[_Life() for _ in graph.tensors] for graph in network.subgraphs]
         self._scratch_lives = {key: [_Life() for _ in sizes] for key, sizes in scratch.items()}
 
     def buffers(self) -> tuple[Buffer, ...]:
         """All that the planner places: tensors of every subgraph, then scratch buffers.
 
-        Raises CallDepthError for subgraphs that call themselves.
+        Raises TooMuchToPlan for more than MAX_VISITS visits of a tensor, for calls deeper than
+        MAX_DEPTH, as of subgraphs that call themselves, and for more than MAX_BUFFERS buffers.
         """
         self._walk(0)
-        return (*self._tensor_buffers(), *self._scratch_buffers())
+        found = (*self._tensor_buffers(), *self._scratch_buffers())
+        if len(found) > MAX_BUFFERS:
+            raise TooMuchToPlan(f"{len(found)} buffers are more than {MAX_BUFFERS}")
+        return found
 
     def _walk(self, number: int) -> None:
-        self._calls += 1
-        if self._calls > _MAX_CALLS:
-            raise CallDepthError("subgraphs call one another without end")
         graph, lives = self._network.subgraphs[number], self._tensors[number]
+        self._visit(1 + len(graph.inputs) + len(graph.outputs))
         for index in (*graph.inputs, *graph.outputs):
             lives[index].create(self._step)
         for operator in graph.operators:
@@ -70,18 +76,31 @@ class LifetimeWalk:
             lives[index].use(self._step)
 
     def _walk_operator(self, number: int, operator: Operator, lives: list[_Life]) -> None:
+        self._visit(1 + len(operator.inputs) + len(operator.outputs))
         self._step += 1
         start = self._step
         for index in operator.outputs:
             lives[index].create(start)
         for callee in called_subgraphs(operator, len(self._network.subgraphs)):
             self._step += 1
-            self._walk(callee)
+            self._enter(callee)
         for index in (*operator.inputs, *operator.outputs):
             if index >= 0:
                 lives[index].use(self._step)
         for life in self._scratch_lives.get((number, operator.index), ()):
             life.first, life.last = start, self._step
+
+    def _visit(self, count: int) -> None:
+        self._visits += count
+        if self._visits > MAX_VISITS:
+            raise TooMuchToPlan(f"planning takes more than {MAX_VISITS} visits of a tensor")
+
+    def _enter(self, callee: int) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise TooMuchToPlan("subgraphs call one another without end")
+        self._walk(callee)
+        self._depth -= 1
 
     def _tensor_buffers(self) -> list[Buffer]:
         offline = offline_offsets(self._network)
