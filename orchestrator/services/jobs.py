@@ -1,0 +1,124 @@
+"""The queue of long work: rows in the database, claimed by conditional update.
+
+A claim is a lease. A worker that lives renews it; one that was killed does not, and after
+JOB_LEASE_S its job is claimed again, at most JOB_MAX_ATTEMPTS times. Every later write of a worker
+is conditional on its still owning the job, so one that was only slow cannot overwrite its heir.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from orchestrator.models import Job, JobStatus
+
+log = structlog.get_logger(__name__)
+
+_MESSAGE_LENGTH = 300
+
+
+class LeaseLost(Exception):
+    """The job belongs to another worker by now; whoever raises this must stop."""
+
+
+def enqueue(kind: str, payload: Mapping[str, Any] | None = None) -> Job:
+    """Add work. It begins when the transaction around it is committed and a worker is free."""
+    job = Job.objects.create(kind=kind, payload=dict(payload or {}))
+    log.info("job_enqueued", job=job.pk, kind=kind)
+    return job
+
+
+def claim(owner: str, now: datetime) -> Job | None:
+    """The oldest job that waits, or whose worker fell silent; None where there is none."""
+    _give_up_on_exhausted(now)
+    ready = Q(status=JobStatus.QUEUED) | Q(status=JobStatus.RUNNING, lease_until__lte=now)
+    for job in Job.objects.filter(ready).order_by("id")[:20]:
+        # Conditional on what was read: of several workers that read this row, one gets it.
+        same = Job.objects.filter(pk=job.pk, status=job.status, lease_until=job.lease_until)
+        if same.update(
+            status=JobStatus.RUNNING,
+            owner=owner,
+            lease_until=_lease_end(now),
+            attempts=job.attempts + 1,
+        ):
+            job.refresh_from_db()
+            log.info("job_claimed", job=job.pk, kind=job.kind, owner=owner, attempt=job.attempts)
+            return job
+    return None
+
+
+def heartbeat(job: Job, now: datetime) -> None:
+    """Keep the lease; LeaseLost where it went to another."""
+    _update_owned(job, lease_until=_lease_end(now))
+
+
+def note_progress(job: Job, progress: float, message: str) -> None:
+    """How far it is, as a fraction of one, and what it does now."""
+    _update_owned(job, progress=progress, message=message[:_MESSAGE_LENGTH])
+
+
+def finish(job: Job, result: Any) -> None:
+    """It is done; `result` is kept as JSON."""
+    _update_owned(
+        job,
+        status=JobStatus.SUCCEEDED,
+        progress=1.0,
+        result=result,
+        error="",
+        lease_until=None,
+        finished_at=timezone.now(),
+    )
+    log.info("job_succeeded", job=job.pk, kind=job.kind)
+
+
+def fail(job: Job, error: str) -> None:
+    """It failed; another attempt is made as long as there is one left."""
+    if job.attempts < settings.JOB_MAX_ATTEMPTS:
+        _update_owned(job, status=JobStatus.QUEUED, owner="", lease_until=None, error=error)
+    else:
+        _update_owned(
+            job,
+            status=JobStatus.FAILED,
+            error=error,
+            lease_until=None,
+            finished_at=timezone.now(),
+        )
+    log.warning("job_failed", job=job.pk, kind=job.kind, attempt=job.attempts, error=error[-300:])
+
+
+def let_go(job: Job) -> None:
+    """Hand an unfinished job back at once, its worker being asked to end; no attempt is counted."""
+    _update_owned(
+        job, status=JobStatus.QUEUED, owner="", lease_until=None, attempts=job.attempts - 1
+    )
+    log.info("job_let_go", job=job.pk, kind=job.kind)
+
+
+def _update_owned(job: Job, **fields: Any) -> None:
+    owned = Job.objects.filter(
+        pk=job.pk, owner=job.owner, attempts=job.attempts, status=JobStatus.RUNNING
+    )
+    if not owned.update(**fields):
+        raise LeaseLost(f"job {job.pk} is not {job.owner}'s any more")
+
+
+def _lease_end(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.JOB_LEASE_S)
+
+
+def _give_up_on_exhausted(now: datetime) -> None:
+    silent = Job.objects.filter(
+        status=JobStatus.RUNNING, lease_until__lte=now, attempts__gte=settings.JOB_MAX_ATTEMPTS
+    )
+    silent.update(
+        status=JobStatus.FAILED,
+        finished_at=now,
+        lease_until=None,
+        error=f"its worker fell silent {settings.JOB_MAX_ATTEMPTS} times",
+    )

@@ -1,0 +1,129 @@
+"""A worker: one job at a time, with a heartbeat beside it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+from django.utils import timezone
+
+from orchestrator.models import Job
+from orchestrator.services import jobs
+
+log = structlog.get_logger(__name__)
+
+_IDLE_S = 0.5
+
+
+class Stopped(Exception):
+    """The worker is asked to end; the job at hand is handed back."""
+
+
+class JobContext:
+    """What a job function is given: where it stands, and a way to say so."""
+
+    def __init__(self, job: Job, stop: threading.Event) -> None:
+        self.job = job
+        self._stop = stop
+        self._lost = threading.Event()
+
+    def report(self, progress: float, message: str) -> None:
+        """Note progress (a fraction of one). Raises Stopped or LeaseLost where it must end."""
+        self.check()
+        jobs.note_progress(self.job, progress, message)
+
+    def check(self) -> None:
+        """A place at which the job may be ended."""
+        if self._stop.is_set():
+            raise Stopped
+        if self._lost.is_set():
+            raise jobs.LeaseLost(f"job {self.job.pk} went to another worker")
+
+    def mark_lost(self) -> None:
+        """Called by the heartbeat: the lease is another's."""
+        self._lost.set()
+
+
+JobFunction = Callable[[JobContext, dict[str, Any]], Any]
+
+
+class Worker:
+    """Claims and runs jobs until `stop` is set."""
+
+    def __init__(self, functions: Mapping[str, JobFunction], stop: threading.Event) -> None:
+        self._functions = functions
+        self._stop = stop
+        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+
+    def run(self) -> None:
+        """Until asked to stop."""
+        while not self._stop.is_set():
+            close_old_connections()
+            if not self.run_one():
+                self._stop.wait(_IDLE_S)
+
+    def run_one(self) -> bool:
+        """Run the next job, if there is one; whether there was."""
+        job = jobs.claim(self.owner, timezone.now())
+        if job is None:
+            return False
+        context = JobContext(job, self._stop)
+        with _Heartbeat(context):
+            try:
+                jobs.finish(job, self._function(job)(context, job.payload))
+            except Stopped:
+                jobs.let_go(job)
+            except jobs.LeaseLost as lost:
+                log.warning("job_lost", job=job.pk, reason=str(lost))
+            except Exception:
+                log.exception("job_broke", job=job.pk, kind=job.kind)
+                jobs.fail(job, traceback.format_exc())
+        return True
+
+    def _function(self, job: Job) -> JobFunction:
+        try:
+            return self._functions[job.kind]
+        except KeyError as error:
+            known = ", ".join(sorted(self._functions))
+            raise LookupError(f"no job of kind {job.kind!r}; there are {known}") from error
+
+
+class _Heartbeat:
+    """Renews the lease three times in its life, from a thread of its own."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        job = self._context.job
+        while not self._done.wait(settings.JOB_LEASE_S / 3):
+            try:
+                jobs.heartbeat(job, timezone.now())
+            except jobs.LeaseLost:
+                self._context.mark_lost()
+                break
+            except DatabaseError:
+                log.exception("heartbeat_missed", job=job.pk)
+        connection.close()
