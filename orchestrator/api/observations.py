@@ -1,4 +1,4 @@
-"""/telemetry/, /jobs/, /drift-alerts/ and /learning-tasks/: what was observed and done; read-only."""
+"""/telemetry/, /jobs/, /drift-alerts/, /learning-tasks/: what was seen and done; read-only."""
 
 from __future__ import annotations
 

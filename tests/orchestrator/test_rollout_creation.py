@@ -1,0 +1,165 @@
+"""A rollout that cannot be is refused with a sentence, and nothing is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.models import Deployment, Rollout
+from orchestrator.services import rollouts
+from orchestrator.services.rollouts import RolloutError
+from registry.models import Device, DeviceStatus, Fleet
+from tests.orchestrator.rollout_world import (
+    CRAMPED,
+    NOW,
+    ROOMY,
+    SNUG,
+    Status,
+    make_devices,
+    make_release,
+    make_rollout,
+    run_to_end,
+    seconds,
+    started,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def fleet():
+    make_devices(4, ROOMY)
+    make_devices(2, SNUG)
+    make_devices(1, CRAMPED)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({"target": {"fleet": "nowhere"}}, "no fleet 'nowhere'"),
+        ({"target": {"devices": ["roomy-000", "rommy-001"]}}, "no device rommy-001"),
+        ({"target": {"devices": []}}, "does not take"),
+        ({"target": {}}, "A target is"),
+        ({"target": {"all": True, "fleet": "x"}}, "A target is"),
+        ({"target": "all"}, "A target is"),
+        ({"target": {"all": 1}}, "does not take"),
+        ({"target": {"devices": [1]}}, "does not take"),
+        ({"wave_percentages": (50, 10, 100)}, "must rise"),
+        ({"wave_percentages": (10, 50)}, "end at 100, not 10, 50"),
+        ({"wave_percentages": ()}, "list of cumulative percentages"),
+        ({"wave_percentages": (0, 100)}, "from above 0"),
+        ({"wave_percentages": ("all",)}, "list of cumulative percentages"),
+        ({"success_threshold": 1.5}, "1.5 can never be met"),
+        ({"error_threshold": -0.1}, "-0.1 can never be met"),
+        ({"success_threshold": float("nan")}, "can never be met"),
+        ({"soak_s": -1}, "soak"),
+        ({"health": {"mood": 1}}, "no health limit 'mood'"),
+        ({"health": {"max_restarts": "few"}}, "max_restarts is a number"),
+        ({"start_at": seconds(-1)}, "in the past"),
+        ({"start_at": seconds(10), "expires_at": seconds(5)}, "expire before it starts"),
+        ({"expires_at": seconds(0)}, "expire before it starts"),
+        ({"name": " "}, "needs a name"),
+        ({"name": "x" * 161}, "needs a name"),
+    ],
+)
+def test_what_does_not_hold_is_named(fleet, policy, words):
+    with pytest.raises(RolloutError, match=words):
+        make_rollout(**policy)
+    assert not Rollout.objects.exists()
+
+
+def test_either_a_release_or_a_variant(fleet):
+    release = make_release()
+    both = {"release": release, "variant": release.variants.first()}
+    for what in (both, {}):
+        with pytest.raises(RolloutError, match="either a release or one variant"):
+            rollouts.create_rollout("trial", target={"all": True}, now=NOW, **what)
+
+
+def test_a_release_without_variants(fleet):
+    with pytest.raises(RolloutError, match="has no variant to send"):
+        make_rollout(make_release(variants={}))
+
+
+def test_a_release_that_fits_nobody_says_by_how_much():
+    make_devices(2, CRAMPED)
+    with pytest.raises(RolloutError, match=r"fits any of the 2 devices.*needs 1,216 B of flash"):
+        make_rollout()
+    assert not Rollout.objects.exists()
+
+
+def test_a_fleet_without_accepted_devices(fleet):
+    Fleet.objects.create(slug="empty", name="Empty")
+    with pytest.raises(RolloutError, match="'empty' has no accepted device"):
+        make_rollout(target={"fleet": "empty"})
+
+
+def test_a_device_that_is_not_accepted_is_named(fleet):
+    Device.objects.filter(device_id="roomy-001").update(status=DeviceStatus.REVOKED)
+    with pytest.raises(RolloutError, match="Not accepted.*roomy-001"):
+        make_rollout(target={"devices": ["roomy-000", "roomy-001"]})
+
+
+def test_a_fleet_is_its_accepted_devices(fleet):
+    shop = Fleet.objects.create(slug="shop", name="Shop")
+    shop.devices.set(Device.objects.filter(device_id__in=["roomy-000", "roomy-001", "snug-000"]))
+    Device.objects.filter(device_id="roomy-001").update(status=DeviceStatus.REVOKED)
+    plan = rollouts.plan(make_rollout(target={"fleet": "shop"}))
+    assert [share.device.device_id for share in plan.assignments] == ["roomy-000", "snug-000"]
+
+
+def test_a_dry_run_says_who_gets_what_and_who_nothing_and_why(fleet):
+    rollout = make_rollout(wave_percentages=(10, 50, 100))
+    plan = rollouts.plan(rollout)
+    got = {share.device.device_id: share for share in plan.assignments}
+    assert {share.variant.name for name, share in got.items() if "roomy" in name} == {"large"}
+    assert {share.variant.name for name, share in got.items() if "snug" in name} == {"small"}
+    refused = got["cramped-000"]
+    assert refused.outcome is Status.NOT_APPLICABLE
+    assert refused.detail == "digits/1/small needs 1,216 B of flash, has 512 B: 704 B short"
+    nearest = refused.reasons[0]
+    assert (nearest["variant"], nearest["constraint"]) == ("digits/1/small", "flash")
+    assert (nearest["need"], nearest["have"], nearest["unit"]) == (1216, 512, "B")
+    assert plan.download_bytes == 4 * 4624 + 2 * 1216
+    assert plan.published_bytes == 4624 + 1216
+    assert sorted(share.wave for share in plan.updates) == [1, 2, 2, 3, 3, 3]
+    assert not Deployment.objects.exists()
+
+
+def test_a_dry_run_needs_no_saved_rollout(fleet):
+    draft = rollouts.draft_rollout(
+        "trial", release=make_release(), target={"all": True}, user=None, now=NOW
+    )
+    assert len(rollouts.plan(draft).updates) == 6
+    assert not Rollout.objects.exists()
+
+
+def test_who_has_it_already_gets_nothing(fleet):
+    release = make_release()
+    run_to_end(started(release))
+    plan = rollouts.plan(make_rollout(release, name="again"))
+    assert len(plan.with_outcome(Status.ALREADY_INSTALLED)) == 6
+    assert plan.download_bytes == 0
+
+
+def test_one_variant_goes_only_where_it_fits(fleet):
+    large = make_release().variants.get(name="large")
+    plan = rollouts.plan(make_rollout(variant=large))
+    assert {share.device.device_id for share in plan.updates} == {f"roomy-00{n}" for n in range(4)}
+    assert {share.device.device_id for share in plan.refused} == {
+        "snug-000",
+        "snug-001",
+        "cramped-000",
+    }
+
+
+def test_a_device_that_has_not_described_itself_gets_nothing(fleet):
+    Device.objects.create(device_id="silent", status=DeviceStatus.ACCEPTED)
+    refused = rollouts.plan(make_rollout()).refused
+    words = {share.device.device_id: share.detail for share in refused}
+    assert words["silent"] == "the device has not described itself yet"
+
+
+def test_a_draft_sends_nothing(fleet):
+    make_rollout()
+    assert rollouts.tick(seconds(10)) == 0
+    assert not Deployment.objects.exists()
