@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -17,6 +17,9 @@ from registry.footprint.kernels.table import KERNEL_SETS
 from registry.formats.errors import FormatError
 from registry.management.description_tables import print_description, print_fit
 from registry.management.model_files import read_model_file
+
+
+_PIPE_WIDTH = 140
 
 
 class Command(BaseCommand):
@@ -53,7 +56,7 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(description.as_json()))
         else:
-            print_description(Console(file=self.stdout, highlight=False), description)
+            print_description(self._console(), description)
 
     def _show_fit(self, data: bytes, board: str, kernels: str, as_json: bool) -> None:
         # Loads the ontology and opens the database, neither of which a description needs.
@@ -79,6 +82,11 @@ class Command(BaseCommand):
             }
             self.stdout.write(json.dumps({**fit.description.as_json(), "fit": verdict}))
         else:
-            console = Console(file=self.stdout, highlight=False)
+            console = self._console()
             print_description(console, fit.description)
             print_fit(console, fit.board.name, fit.verdict)
+
+    def _console(self) -> Console:
+        """As wide as the terminal; wide enough for long names where there is none."""
+        width = None if self.stdout.isatty() else _PIPE_WIDTH
+        return Console(file=cast("IO[str]", self.stdout), highlight=False, width=width)

@@ -54,6 +54,8 @@ class Command(BaseCommand):
         data = read_model_file(file, settings.ARTIFACT_MAX_BYTES)
         try:
             row = import_network(name, said, data, data_source=f"imported from {file.name}")
-        except (FormatError, ArtifactError, RegistrationError) as error:
+        except (FormatError, ArtifactError) as error:
             raise CommandError(f"{file}: {error}") from error
+        except RegistrationError as error:
+            raise CommandError(f"--name or --variant: {error}") from error
         self.stdout.write(f"{row}: variant {row.pk}, {row.artifact.size_bytes} bytes")

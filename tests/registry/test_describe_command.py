@@ -1,0 +1,115 @@
+"""`manage.py describe`: what a person and a script get, and what happens to bad input."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from registry.models import Artifact, RegisteredModel
+from tests.registry.tiny_networks import custom, dense
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "dense.tflite"
+    path.write_bytes(dense(64, 10))
+    return path
+
+
+def run(*arguments: object) -> str:
+    out = io.StringIO()
+    call_command("describe", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def test_json_without_a_database(model):
+    """No `db` fixture here: reading the database would fail the test."""
+    said = json.loads(run(model, "--json"))
+    assert said["macs"] == 640
+    assert said["kernels"] == "cmsis_nn"
+    assert "fit" not in said
+
+
+def test_people_get_tables(model):
+    text = run(model)
+    for expected in ("Arena, cmsis_nn", "FULLY_CONNECTED", "the_input", "1 x 64", "not known"):
+        assert expected in text
+
+
+def test_kernels_can_be_chosen(model):
+    reference = json.loads(run(model, "--kernels", "reference", "--json"))
+    assert reference["kernels"] == "reference"
+    assert reference["instructions"] is None
+    with pytest.raises(CommandError, match="invalid choice: 'esp'"):
+        run(model, "--kernels", "esp")
+
+
+def test_an_unknown_arena_says_why(tmp_path):
+    path = tmp_path / "custom.tflite"
+    path.write_bytes(custom("Whisper"))
+    assert "The arena is not known: CUSTOM:Whisper" in " ".join(run(path).split())
+
+
+def test_a_board_is_judged(model, boards):
+    fit = json.loads(run(model, "--board", "disco-f746ng", "--json"))["fit"]
+    assert fit["board"] == "disco-f746ng"
+    assert fit["assumed"] is True
+    reasons = {reason["constraint"]: reason for reason in fit["reasons"]}
+    assert set(reasons) == {"flash", "ram", "operators", "dtypes", "runtime"}
+    assert reasons["flash"]["need"] == model.stat().st_size
+    assert reasons["flash"]["holds"] is True
+    assert "headroom" in run(model, "--board", "disco-f746ng").lower()
+
+
+def test_a_file_that_is_too_large_for_a_board(tmp_path, boards):
+    path = tmp_path / "large.tflite"
+    path.write_bytes(dense(1000, 100))
+    fit = json.loads(run(path, "--board", "nucleo-f103rb", "--json"))["fit"]
+    assert fit["verdict"] == "does_not_fit"
+    flash = next(reason for reason in fit["reasons"] if reason["constraint"] == "flash")
+    assert flash["holds"] is False
+    assert flash["headroom"] == flash["have"] - flash["need"] < 0
+
+
+def test_an_unknown_board_names_the_nearest(model, boards):
+    with pytest.raises(CommandError, match="no board 'disco-f746n'.*did you mean disco-f746ng"):
+        run(model, "--board", "disco-f746n")
+
+
+def test_an_empty_catalogue_says_how_to_load_it(model, db):
+    with pytest.raises(CommandError, match="load_catalogue"):
+        run(model, "--board", "disco-f746ng")
+
+
+@pytest.mark.parametrize("bad", [b"", b"no model at all", dense()[:200]])
+def test_bad_bytes_name_what_where_and_remedy(tmp_path, bad, db):
+    path = tmp_path / "bad.tflite"
+    path.write_bytes(bad)
+    with pytest.raises(CommandError) as caught:
+        run(path)
+    assert caught.value.returncode == 1
+    text = str(caught.value)
+    assert str(path) in text
+    assert "(at " in text
+    assert "Bring" in text or "Export" in text
+    assert not Artifact.objects.exists()
+    assert not RegisteredModel.objects.exists()
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(CommandError, match="cannot be read: No such file"):
+        run(tmp_path / "nothing.tflite")
+    with pytest.raises(CommandError, match="cannot be read: Is a directory"):
+        run(tmp_path)
+
+
+def test_a_file_over_the_limit_is_not_read(model, settings):
+    settings.ARTIFACT_MAX_BYTES = 100
+    with pytest.raises(
+        CommandError, match="more than the 100 allowed.*TINYFLEET_ARTIFACT_MAX_BYTES"
+    ):
+        run(model)
