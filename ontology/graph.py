@@ -38,8 +38,8 @@ _BYTES_PER_KILOBYTE = 1000  # om:kilobyte is the SI unit, 1000 B
 def target_of(capacity: Capacity) -> str | None:
     """The IRI of the board and runtime by which a capacity's footprints are looked up."""
     runtime = capacity.runtime
-    key = None if runtime is None else "_".join((runtime.name, runtime.version, runtime.kernels))
-    return None if capacity.board is None else target_iri(capacity.board, key)
+    parts = () if runtime is None else (runtime.name, runtime.version, runtime.kernels)
+    return None if capacity.board is None else target_iri(capacity.board, *parts)
 
 
 def describe_capacity(profile: Description, capacity: Capacity) -> None:

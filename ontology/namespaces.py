@@ -51,7 +51,7 @@ def subject_iri(kind: str, key: str) -> str:
     return f"{ID}{kind}/{quote(key, safe='/')}"
 
 
-def target_iri(board: str, runtime: str | None) -> str:
-    """The IRI of a board type with a runtime (its key); a board without one is a target too."""
-    suffix = "" if runtime is None else f"/{quote(runtime, safe='')}"
-    return f"{ID}target/{quote(board, safe='')}{suffix}"
+def target_iri(board: str, *runtime: str) -> str:
+    """The IRI of a board type with a runtime: its name, version and kernels, none if unknown."""
+    parts = ";".join(quote(part, safe="") for part in runtime)
+    return f"{ID}target/{quote(board, safe='')}" + (f"/{parts}" if runtime else "")

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db.models import Model, QuerySet
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.db.models import Model, Q, QuerySet
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from registry.models import Device, Fleet, Measurement, OnboardSensor, SubjectKind
+from registry.models import (
+    Device,
+    Fleet,
+    Measurement,
+    OnboardSensor,
+    RegisteredModel,
+    Release,
+    SubjectKind,
+    Variant,
+)
 from registry.projection.keys import SUBJECT_MODELS, subject_of
 from registry.services.graph_outbox import mark, mark_all, mark_everything
 
@@ -18,6 +28,7 @@ def connect() -> None:
     for model in SUBJECT_MODELS:
         pre_save.connect(_mark_old_key, sender=model, dispatch_uid=f"graph-old-key-{model}")
         post_save.connect(_mark_row, sender=model, dispatch_uid=f"graph-save-{model}")
+        pre_delete.connect(_mark_referrers, sender=model, dispatch_uid=f"graph-names-{model}")
         post_delete.connect(_mark_row, sender=model, dispatch_uid=f"graph-delete-{model}")
     for model in (OnboardSensor, Measurement):
         post_save.connect(_mark_owner, sender=model, dispatch_uid=f"graph-save-{model}")
@@ -38,6 +49,19 @@ def _mark_old_key(instance: Model, raw: bool = False, **_: Any) -> None:
     if old is not None and subject_of(old) != subject_of(instance):
         mark(*subject_of(old))
         mark_everything()
+
+
+def _mark_referrers(instance: Model, **_: Any) -> None:
+    """Rows that name this one and outlive it: their reference is cleared without a signal."""
+    if isinstance(instance, Fleet):
+        rows: Iterable[Model] = instance.devices.all()
+    elif isinstance(instance, Variant):
+        rows = instance.children.select_related("release__model")
+    elif isinstance(instance, Release):
+        rows = RegisteredModel.objects.filter(Q(champion=instance) | Q(challenger=instance))
+    else:
+        return
+    mark_all(subject_of(row) for row in rows)
 
 
 def _mark_owner(instance: OnboardSensor | Measurement, **_: Any) -> None:

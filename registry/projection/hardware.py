@@ -51,7 +51,8 @@ def describe_runtime(runtime: Runtime) -> Description:
 
 def describe_firmware(firmware: FirmwareBuild) -> Description:
     """A firmware build with what it declares; what it leaves to its runtime is said there."""
-    subject = Description(iri_of(firmware)).a("tf:FirmwareBuild").has("rdfs:label", str(firmware))
+    subject = Description(iri_of(firmware)).a("tf:FirmwareBuild")
+    subject.has("rdfs:label", f"{firmware.name} {firmware.version}")
     subject.has("schema:name", firmware.name).has("schema:softwareVersion", firmware.version)
     subject.is_to("tf:board", iri_of(firmware.board))
     subject.is_to("tf:runtime", iri_of(firmware.runtime))
@@ -64,7 +65,8 @@ def describe_firmware(firmware: FirmwareBuild) -> Description:
 
 def describe_profile(profile: CapabilityProfile, bare: BareBoard) -> Description:
     """What equal devices can do; the capacity is the one that matching uses."""
-    subject = Description(iri_of(profile)).has("rdfs:label", str(profile))
+    label = f"{profile.board.slug} {profile.digest[:8]}"
+    subject = Description(iri_of(profile)).has("rdfs:label", label)
     describe_capacity(subject, capacity_of(profile, bare))
     firmware = profile.firmware
     runtime = firmware.runtime if firmware else bare.runtime

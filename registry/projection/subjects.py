@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,18 @@ from registry.projection import hardware, networks
 from registry.projection.facts import BareBoard, profiles_with_capacity, variants_with_needs
 from registry.projection.keys import subject_of
 from registry.projection.verdicts import project_verdicts, verdict_keys
+
+# What a JSON column of the wrong form raises while it is read.
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """One subject's graph as it should be: its triples, None for no graph, or why neither."""
+
+    key: str
+    triples: list[ox.Triple] | None
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,20 @@ def project(
         rows = source.rows().filter(**{source.lookup: _lookup_values(kind, keys)})
         found = {subject_of(row)[1]: source.describe(row, bare).triples for row in rows}
     return {key: found.get(key) for key in keys}
+
+
+def project_each(kind: SubjectKind, keys: Sequence[str], bare: BareBoard) -> Iterator[Projected]:
+    """As `project`; if a row is malformed, one at a time, so that it spoils no other."""
+    try:
+        found = project(kind, keys, bare)
+    except _MALFORMED as error:
+        if len(keys) == 1:
+            yield Projected(keys[0], None, error)
+            return
+        for key in keys:
+            yield from project_each(kind, [key], bare)
+    else:
+        yield from (Projected(key, triples) for key, triples in found.items())
 
 
 def _lookup_values(kind: SubjectKind, keys: Iterable[str]) -> list[str]:

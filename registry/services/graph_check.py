@@ -11,7 +11,7 @@ from ontology.store import GraphStore, MemoryStore
 from ontology.vocabulary import materialised_triples
 from registry.models import SubjectKind
 from registry.projection.facts import BareBoard
-from registry.projection.subjects import all_keys, graph_iri, project
+from registry.projection.subjects import Projected, all_keys, graph_iri, project_each
 from registry.services.graph_sync import chunks, expected_graphs, stored_graphs
 
 
@@ -24,8 +24,15 @@ def differences(store: GraphStore) -> Iterator[str]:
     bare = BareBoard.from_settings()
     for kind in SubjectKind:
         for keys in chunks(all_keys(kind)):
-            for key, triples in project(kind, keys, bare).items():
-                yield from _compare(store, graph_iri(kind, key), triples or [])
+            for found in project_each(kind, keys, bare):
+                yield from _check(store, graph_iri(kind, found.key), found)
+
+
+def _check(store: GraphStore, iri: str, found: Projected) -> Iterator[str]:
+    if found.error is not None:
+        yield f"<{iri}> cannot be made, because its row is malformed: {found.error!r}"
+    else:
+        yield from _compare(store, iri, found.triples or [])
 
 
 def _compare(store: GraphStore, iri: str, expected: list[ox.Triple]) -> Iterator[str]:

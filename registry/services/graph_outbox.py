@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from django.db.models import Q
 
-from registry.models import CapabilityProfile, GraphChange, SubjectKind
+from registry.models import CapabilityProfile, Device, GraphChange, SubjectKind, Variant
 
 # In place of a key: every subject of the kind. One row, where a fleet of profiles times a shelf of
 # variants would be thousands.
@@ -45,18 +45,29 @@ def mark_everything() -> None:
 
 
 def _consequences(kind: SubjectKind, subject: str) -> Iterator[Mark]:
-    """A capacity that changes is a new judgement of every variant."""
+    """What else is projected from the row: a capacity that changes is a new judgement of all."""
     if subject == EVERY:
         return
     if kind is SubjectKind.VARIANT:
         yield SubjectKind.VERDICTS, subject
+    elif kind is SubjectKind.DEVICE:
+        yield from _judged_by_figures_of(subject)
     elif kind is SubjectKind.PROFILE:
         yield SubjectKind.VERDICTS, EVERY
+        devices = Device.objects.filter(profile__digest=subject)  # a new profile has none yet
+        for device_id in devices.values_list("device_id", flat=True):
+            yield SubjectKind.DEVICE, device_id
     elif (profiles := _profiles_by(kind, subject)) is not None:
         digests = list(CapabilityProfile.objects.filter(profiles).values_list("digest", flat=True))
         yield from ((SubjectKind.PROFILE, digest) for digest in digests)
-        if digests:
+        if digests or kind is SubjectKind.RUNTIME:  # which figures count for, as well as run on
             yield SubjectKind.VERDICTS, EVERY
+
+
+def _judged_by_figures_of(device_id: str) -> Iterator[Mark]:
+    """A figure that was taken on a device holds for the board type that its profile names."""
+    variants = Variant.objects.filter(measurements__device__device_id=device_id).distinct()
+    yield from ((SubjectKind.VERDICTS, str(pk)) for pk in variants.values_list("pk", flat=True))
 
 
 def _profiles_by(kind: SubjectKind, subject: str) -> Q | None:

@@ -19,13 +19,12 @@ from ontology.store import GraphStore, OxigraphServer, StoreRefused, StoreUnreac
 from ontology.vocabulary import materialised_triples, version_triple
 from registry.models import GraphChange, SubjectKind
 from registry.projection.facts import BareBoard
-from registry.projection.subjects import all_keys, graph_iri, project
+from registry.projection.subjects import Projected, all_keys, graph_iri, project_each
 from registry.services.graph_outbox import EVERY, mark_all, mark_everything
 
 log = structlog.get_logger(__name__)
 
 MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys of its marks
-Projected: TypeAlias = tuple[str, list[ox.Triple] | None]
 
 CHUNK = 200  # subjects that are projected together, to bound what is in memory
 
@@ -117,35 +116,33 @@ def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _write(store: GraphStore, kind: SubjectKind, keys: Sequence[str], bare: BareBoard) -> int:
+    """Bring these graphs up to date; how many were.
+
+    One that cannot be made, or that the store refuses, is logged and loses its mark: only an edit
+    of its row can mend it, and an edit marks it again.
+    """
     written = 0
-    for key, triples in _project_each(kind, keys, bare):
-        iri = graph_iri(kind, key)
+    for found in project_each(kind, keys, bare):
         try:
-            store.drop_graph(iri) if triples is None else store.replace_graph(iri, triples)
-        except StoreRefused:
-            log.exception("graph_refused", kind=kind, subject=key)
+            _replace(store, graph_iri(kind, found.key), found)
+        except (StoreRefused, ProjectionFailed):
+            log.exception("graph_left_as_it_was", kind=kind, subject=found.key)
         else:
             written += 1
     return written
 
 
-def _project_each(kind: SubjectKind, keys: Sequence[str], bare: BareBoard) -> Iterator[Projected]:
-    """Project all at once; if a row is malformed, one at a time, so that it harms no other.
-
-    A malformed row loses its mark: only an edit can mend it, and an edit marks it again.
-    """
-    try:
-        yield from project(kind, keys, bare).items()
-    except _MALFORMED:
-        if len(keys) == 1:
-            log.exception("graph_projection_failed", kind=kind, subject=keys[0])
-            return
-        for key in keys:
-            yield from _project_each(kind, [key], bare)
+class ProjectionFailed(Exception):
+    """A row is malformed."""
 
 
-# What a JSON column of the wrong form raises while it is read.
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
+def _replace(store: GraphStore, iri: str, found: Projected) -> None:
+    if found.error is not None:
+        raise ProjectionFailed(f"{iri}: {found.error!r}") from found.error
+    if found.triples is None:
+        store.drop_graph(iri)
+    else:
+        store.replace_graph(iri, found.triples)
 
 
 def _remove(kind: SubjectKind, marks: Mapping[str, list[int]]) -> None:

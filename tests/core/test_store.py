@@ -1,0 +1,144 @@
+"""Both stores keep the same promises: the one in memory and the Oxigraph server."""
+
+import threading
+from contextlib import closing
+
+import pyoxigraph as ox
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ontology.store import MemoryStore, OxigraphServer, StoreRefused, StoreUnreachable
+from tests.core.oxigraph_server import free_port, oxigraph_server
+
+GRAPH = "https://example.org/graph"
+OTHER = "https://example.org/other"
+S, P, Q = (ox.NamedNode(f"https://example.org/{name}") for name in "spq")
+
+
+def number(value):
+    return ox.Triple(S, P, ox.Literal(value))
+
+
+def contents(store, graph=GRAPH):
+    return set(store.construct(f"CONSTRUCT {{ ?s ?p ?o }} {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("graph")
+    with oxigraph_server(directory) as url, closing(OxigraphServer(url, 10.0)) as store:
+        yield store
+
+
+@pytest.fixture(params=["memory", "server"])
+def store(request):
+    if request.param == "memory":
+        return MemoryStore()
+    served = request.getfixturevalue("server")
+    served.drop_graph(GRAPH)
+    served.drop_graph(OTHER)
+    return served
+
+
+def test_a_graph_holds_exactly_what_replaced_it(store):
+    store.replace_graph(GRAPH, [number(1), number(2)])
+    store.replace_graph(GRAPH, [number(2), number(3)])
+    assert contents(store) == {number(2), number(3)}
+
+
+def test_a_graph_can_be_emptied(store):
+    store.replace_graph(GRAPH, [number(1)])
+    store.replace_graph(GRAPH, [])
+    assert contents(store) == set()
+
+
+def test_other_graphs_are_left_alone(store):
+    store.replace_graph(OTHER, [number(1)])
+    store.replace_graph(GRAPH, [number(2)])
+    store.drop_graph(GRAPH)
+    assert contents(store, OTHER) == {number(1)}
+    assert contents(store) == set()
+
+
+def test_dropping_what_is_not_there_is_no_error(store):
+    store.drop_graph("https://example.org/nowhere")
+
+
+def test_queries_read_all_graphs_together(store):
+    store.replace_graph(GRAPH, [number(1)])
+    store.replace_graph(OTHER, [ox.Triple(S, Q, ox.Literal("x"))])
+    rows = store.select(f"SELECT ?a ?b ?c {{ ?s {P} ?a ; {Q} ?b . OPTIONAL {{ ?s <urn:z> ?c }} }}")
+    assert rows == [{"a": ox.Literal(1), "b": ox.Literal("x")}]
+
+
+def test_ask_says_yes_and_no(store):
+    store.replace_graph(GRAPH, [number(1)])
+    assert store.ask(f"ASK {{ {S} {P} 1 }}") is True
+    assert store.ask(f"ASK {{ {S} {P} 2 }}") is False
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda store: store.select("SELECT WHERE"),
+        lambda store: store.select("ASK {}"),
+        lambda store: store.ask("SELECT * {}"),
+        lambda store: store.construct("SELECT * {}"),
+        lambda store: store.construct("CONSTRUCT {"),
+    ],
+)
+def test_a_wrong_question_is_refused(store, question):
+    with pytest.raises(StoreRefused):
+        question(store)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+literals = st.builds(
+    ox.Literal, texts | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | st.booleans()
+)
+
+
+@given(values=st.lists(literals, max_size=5))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_give_back_what_was_written(server, values):
+    memory = MemoryStore()
+    triples = [ox.Triple(S, P, value) for value in values]
+    memory.replace_graph(GRAPH, triples)
+    server.replace_graph(GRAPH, triples)
+    assert contents(server) == contents(memory)
+    assert {
+        t.object.value for t in contents(memory) if t.object.datatype.value.endswith("#string")
+    } == {value.value for value in values if value.datatype.value.endswith("#string")}
+
+
+def test_a_reader_never_sees_half_a_graph(server):
+    def generation(value):
+        return [ox.Triple(ox.NamedNode(f"urn:n{n}"), P, ox.Literal(value)) for n in range(200)]
+
+    server.replace_graph(GRAPH, generation(0))
+    seen = set()
+    stop = threading.Event()
+    query = f"SELECT (COUNT(*) AS ?all) (COUNT(DISTINCT ?o) AS ?kinds) {{ ?s {P} ?o }}"
+
+    def read():
+        while not stop.is_set():
+            row = server.select(query)[0]
+            seen.add((row["all"].value, row["kinds"].value))
+
+    server.drop_graph(OTHER)
+    reader = threading.Thread(target=read)
+    reader.start()
+    for value in range(1, 20):
+        server.replace_graph(GRAPH, generation(value))
+    stop.set()
+    reader.join()
+    assert seen == {("200", "1")}
+
+
+def test_a_server_that_is_not_there_is_unreachable():
+    with (
+        closing(OxigraphServer(f"http://127.0.0.1:{free_port()}", 1.0)) as store,
+        pytest.raises(StoreUnreachable, match="127.0.0.1"),
+    ):
+        store.ask("ASK {}")
