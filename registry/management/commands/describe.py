@@ -18,7 +18,6 @@ from registry.formats.errors import FormatError
 from registry.management.description_tables import print_description, print_fit
 from registry.management.model_files import read_model_file
 
-
 _PIPE_WIDTH = 140
 
 
