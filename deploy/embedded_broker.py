@@ -39,7 +39,7 @@ MAX_QUEUED_MESSAGES = 10_000
 _BROKEN = (AMQTTError, MQTTError, NoDataError, OSError, EOFError, ValueError, struct.error)
 
 
-class LimitedReader(StreamReaderAdapter):
+class LimitedReader(StreamReaderAdapter):  # type: ignore[misc]
     """Refuses a packet whose header announces more than the limit, before reading it."""
 
     def __init__(self, reader: asyncio.StreamReader, max_bytes: int) -> None:
@@ -49,10 +49,11 @@ class LimitedReader(StreamReaderAdapter):
     async def read(self, n: int = -1) -> bytes:
         if n > self._max_bytes:
             raise ConnectionError(f"a packet of {n} bytes is over {self._max_bytes}")
-        return await super().read(n)
+        content: bytes = await super().read(n)
+        return content
 
 
-class SilenceEndingHandler(BrokerProtocolHandler):
+class SilenceEndingHandler(BrokerProtocolHandler):  # type: ignore[misc]
     """Ends a connection that has been silent for longer than its keep-alive allows."""
 
     def handle_read_timeout(self) -> None:
@@ -75,7 +76,7 @@ class RoutingQueue(asyncio.Queue[ApplicationMessage]):
         self.put_nowait(item)
 
 
-class EmbeddedBroker(Broker):
+class EmbeddedBroker(Broker):  # type: ignore[misc]
     """An MQTT 3.1.1 broker for one machine; must be made inside a running event loop."""
 
     def __init__(self, rules: AccessRules, listener: ListenerConfig, max_packet_bytes: int) -> None:
@@ -225,7 +226,7 @@ class EmbeddedBroker(Broker):
 
     def _still_admitted(self, session: Session) -> bool:
         verifier = self._rules.verifier(session.username or "")
-        return verifier == session.attributes.get("tinyfleet.verifier")
+        return bool(verifier == session.attributes.get("tinyfleet.verifier"))
 
     # Routing
 
@@ -290,7 +291,7 @@ class EmbeddedBroker(Broker):
         while handler is not None and not waiting.empty():
             # Not awaited: the session's SUBSCRIBE would wait for all these acknowledgements.
             task = self._send(handler, session, waiting.get_nowait())
-            self._tasks_queue.append(asyncio.create_task(task))  # type: ignore[arg-type]
+            self._tasks_queue.append(asyncio.create_task(task))
 
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
@@ -305,7 +306,7 @@ class EmbeddedBroker(Broker):
                 least = min(qos, kept.qos or 0)
                 copy = ApplicationMessage(None, kept.topic, least, kept.data, True)
                 task = asyncio.create_task(self._send(handler, session, copy))
-                self._tasks_queue.append(task)  # type: ignore[arg-type]
+                self._tasks_queue.append(task)
 
     def _kept_under(self, a_filter: str) -> list[RetainedApplicationMessage]:
         if not set(a_filter) & set("+#"):

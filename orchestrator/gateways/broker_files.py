@@ -47,14 +47,14 @@ def write_password_file() -> Path:
         before = _lines_of(path)
         lines = [_account_line(user, secret, before) for user, secret in accounts.items()]
         lines += [f"{device_id}:{verifier}" for device_id, verifier in _accepted()]
-        _replace(path, "\n".join(lines) + "\n")
+        replace_file(path, "\n".join(lines) + "\n")
     return path
 
 
 def write_acl_file() -> Path:
     """Write var/broker/acl: what each account may publish and read."""
     path: Path = settings.BROKER_DIR / "acl"
-    _replace(path, access_list())
+    replace_file(path, access_list())
     return path
 
 
@@ -125,7 +125,8 @@ def _lines_of(path: Path) -> dict[str, str]:
     return {user: verifier for user, _, verifier in pairs}
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all, readable by its owner alone; unchanged text stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_text() == text:
         return

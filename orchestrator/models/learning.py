@@ -48,6 +48,9 @@ class LearningTask(models.Model):
     alert = models.ForeignKey(
         DriftAlert, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks"
     )
+    round = models.PositiveIntegerField(
+        default=1, help_text="Tasks of one variant that are aggregated together"
+    )
     method = models.CharField(max_length=40, default="tinyol")
     parameters = models.JSONField(default=dict, help_text="learning_rate, samples ...")
     status = models.CharField(
@@ -67,6 +70,8 @@ class LearningTask(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+
+        indexes = [models.Index(fields=["variant", "round"], name="task_by_round")]
 
     def __str__(self) -> str:
         return f"{self.method} on {self.device}"

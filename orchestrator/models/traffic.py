@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 from registry.models import Device, Variant
 
@@ -34,7 +35,7 @@ class Telemetry(models.Model):
     boot = models.PositiveBigIntegerField()
     sequence = models.PositiveBigIntegerField()
     at = models.DateTimeField(help_text="The device's time, or receipt where it has no clock")
-    received_at = models.DateTimeField(auto_now_add=True)
+    received_at = models.DateTimeField(default=timezone.now)
     samples = models.PositiveIntegerField(default=0)
     labelled = models.PositiveIntegerField(default=0)
     accuracy = models.FloatField(null=True, blank=True)

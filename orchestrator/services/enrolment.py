@@ -1,0 +1,179 @@
+"""Who may join: single-use tokens, proof of possession of a key, and revocation.
+
+An enrolment without a token waits for an operator. An accepted device's key or secret changes only
+with a fresh token: the account that devices enrol with is shared, so without one anybody could put
+a working device off the air by enrolling in its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from orchestrator.gateways.broker_files import write_password_file
+from orchestrator.models import DeviceCredential, DeviceShadow, EnrolmentToken
+from orchestrator.protocol.encoding import verify_enrolment
+from orchestrator.protocol.messages import Enrolment, EnrolmentAnswer, EnrolmentResult
+from orchestrator.protocol.topics import check_device_id
+from orchestrator.services.deployments import cancel_for_device
+from registry.models import Device, DeviceStatus, SubjectKind
+from registry.services.graph_outbox import mark
+from registry.services.inventory import accept_device, set_device_status
+
+log = structlog.get_logger(__name__)
+
+ACCEPTED = EnrolmentResult(EnrolmentAnswer.ACCEPTED)
+
+
+def issue_token(device_id: str, now: datetime, expires: datetime | None = None) -> str:
+    """A token with which this device, and no other, may enrol once; only its SHA-256 is kept.
+
+    It expires at `expires`, or ENROLMENT_TOKEN_EXPIRY_S after `now`. Raises TopicError for a name
+    that no device may have.
+    """
+    token = secrets.token_urlsafe(24)
+    EnrolmentToken.objects.create(
+        token_sha256=_digest(token),
+        device_id=check_device_id(device_id),
+        expires_at=expires or now + timedelta(seconds=settings.ENROLMENT_TOKEN_EXPIRY_S),
+    )
+    log.info("token_issued", device=device_id)
+    return token
+
+
+@transaction.atomic
+def enrol(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
+    """Answer an enrolment; the same one again, as it comes with QoS 1, gets the same answer."""
+    result = _answer(enrolment, now)
+    log.info(
+        "enrolment_answered",
+        device=enrolment.device_id,
+        answer=result.answer.value,
+        reason=result.reason,
+    )
+    return result
+
+
+@transaction.atomic
+def accept_pending(device: Device, now: datetime) -> None:
+    """An operator lets a waiting device in, with the key and secret that it offered."""
+    accept_device(device.device_id, public_key=device.public_key, at=now)
+    transaction.on_commit(write_password_file)
+
+
+@transaction.atomic
+def reject_pending(device: Device) -> None:
+    """An operator turns a waiting device away; a token can still let it in later."""
+    set_device_status(device, DeviceStatus.REJECTED)
+    DeviceCredential.objects.filter(device=device).delete()
+
+
+@transaction.atomic
+def revoke(device: Device, now: datetime | None = None) -> None:
+    """Shut a device out: its credential goes, what was on its way to it is cancelled."""
+    set_device_status(device, DeviceStatus.REVOKED)
+    DeviceCredential.objects.filter(device=device).delete()
+    EnrolmentToken.objects.filter(device_id=device.device_id, used_at=None).delete()
+    DeviceShadow.objects.filter(device=device).update(online=False)
+    cancel_for_device(device, now or timezone.now(), "the device was revoked")
+    transaction.on_commit(write_password_file)
+
+
+def _answer(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
+    if not verify_enrolment(enrolment):
+        return _rejected("the signature was not made with the key that was sent")
+    device = Device.objects.filter(device_id=enrolment.device_id).first()
+    if device is not None and _is_member(device, enrolment):
+        # Again, because a crash may have come between the commit and the file.
+        transaction.on_commit(write_password_file)
+        return ACCEPTED
+    token = EnrolmentToken.objects.filter(token_sha256=_digest(enrolment.token)).first()
+    if token is None:
+        return _without_token(device, enrolment, now)
+    refusal = _refusal(token, enrolment, now)
+    if refusal:
+        return _rejected(refusal)
+    return _join(token, enrolment, now)
+
+
+def _is_member(device: Device, enrolment: Enrolment) -> bool:
+    """Whether this very enrolment has been accepted already."""
+    credential = DeviceCredential.objects.filter(device=device, verifier=enrolment.verifier)
+    same_key = device.public_key == enrolment.public_key
+    return device.status == DeviceStatus.ACCEPTED and same_key and credential.exists()
+
+
+def _refusal(token: EnrolmentToken, enrolment: Enrolment, now: datetime) -> str:
+    if token.device_id != enrolment.device_id:
+        return "the token was issued for another device"
+    if token.used_at is not None:
+        return "the token has been used; ask for another one"
+    if token.expires_at <= now:
+        return "the token has expired; ask for another one"
+    return ""
+
+
+def _join(token: EnrolmentToken, enrolment: Enrolment, now: datetime) -> EnrolmentResult:
+    # Conditional: of two enrolments with one token that come at once, one gets it.
+    unused = EnrolmentToken.objects.filter(pk=token.pk, used_at=None)
+    if not unused.update(used_at=now):
+        return _rejected("the token has been used; ask for another one")
+    before = Device.objects.filter(device_id=enrolment.device_id).first()
+    device = accept_device(enrolment.device_id, public_key=enrolment.public_key, at=now)
+    if before is not None and before.public_key != enrolment.public_key:
+        _forget_counts(device)
+    _keep_credential(device, enrolment, now)
+    transaction.on_commit(write_password_file)
+    return ACCEPTED
+
+
+def _forget_counts(device: Device) -> None:
+    """A device with a new key was wiped: it counts its boots from the start again."""
+    shadow = DeviceShadow.objects.filter(device=device)
+    shadow.update(boot=0, online=False, acked_boot=0, acked_sequence=0)
+
+
+def _without_token(device: Device | None, enrolment: Enrolment, now: datetime) -> EnrolmentResult:
+    if device is None:
+        return _begin_to_wait(enrolment, now)
+    if device.status == DeviceStatus.PENDING and device.public_key == enrolment.public_key:
+        _keep_credential(device, enrolment, now)
+        return _pending("an operator has to accept this device")
+    if device.status == DeviceStatus.PENDING:
+        return _pending("another key waits under this name; the operator has to decide on it")
+    if device.status == DeviceStatus.ACCEPTED:
+        return _pending("this device is a member with other keys; a fresh token is needed")
+    return _rejected(f"this device was {device.status}; a fresh token is needed")
+
+
+def _begin_to_wait(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
+    limit = settings.PENDING_DEVICES_MAX
+    if Device.objects.filter(status=DeviceStatus.PENDING).count() >= limit:
+        return _rejected(f"{limit} devices wait already; enrol with a token")
+    device = Device.objects.create(device_id=enrolment.device_id, public_key=enrolment.public_key)
+    mark(SubjectKind.DEVICE, device.device_id)
+    _keep_credential(device, enrolment, now)
+    return _pending("an operator has to accept this device")
+
+
+def _keep_credential(device: Device, enrolment: Enrolment, now: datetime) -> None:
+    values = {"verifier": enrolment.verifier, "enrolled_at": now}
+    DeviceCredential.objects.update_or_create(device=device, defaults=values)
+
+
+def _rejected(reason: str) -> EnrolmentResult:
+    return EnrolmentResult(EnrolmentAnswer.REJECTED, reason)
+
+
+def _pending(reason: str) -> EnrolmentResult:
+    return EnrolmentResult(EnrolmentAnswer.PENDING, reason)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

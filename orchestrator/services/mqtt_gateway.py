@@ -1,0 +1,172 @@
+"""The gateway's loop: messages in, one commit a batch, acknowledgements, and what should be out.
+
+Order is what makes it safe: commit, then answer, then acknowledge. Killed between any two of these
+the gateway has lost nothing; the broker or the device sends again, and again changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
+
+from orchestrator.gateways.broker_files import GATEWAY_USER, gateway_password, write_password_file
+from orchestrator.gateways.mqtt import Account, BrokerLink, Delivery
+from orchestrator.gateways.retained_journal import RetainedJournal
+from orchestrator.gateways.signing import SigningClient
+from orchestrator.protocol import topics
+from orchestrator.protocol.encoding import encode_acknowledgement
+from orchestrator.protocol.topics import GATEWAY_SUBSCRIPTIONS
+from orchestrator.services import retained, telemetry
+from orchestrator.services.inbox import Arrival, take
+from orchestrator.services.signing import Signing
+
+log = structlog.get_logger(__name__)
+
+CLIENT_ID = "tinyfleet-gateway"
+RETRY_MIN_S = 0.2
+RETRY_MAX_S = 10.0
+STORAGE_RETRY_S = 30.0
+POLL_SHARE = 0.1
+"""Looking for changes may take this share of the gateway's time."""
+
+
+def build_gateway(now: Callable[[], datetime] = timezone.now) -> Gateway:
+    """The gateway of this installation, not yet connected."""
+    account = Account(
+        settings.MQTT_HOST, settings.MQTT_PORT, GATEWAY_USER, gateway_password(), CLIENT_ID
+    )
+    return Gateway(
+        BrokerLink(account, GATEWAY_SUBSCRIPTIONS),
+        Signing(SigningClient(settings.SIGNER_SOCKET, settings.NETWORK_TIMEOUT_S)),
+        RetainedJournal(settings.BROKER_DIR / "retained"),
+        now,
+    )
+
+
+class Gateway:
+    """One loop in one thread; `stop` ends it after the batch that is under way."""
+
+    def __init__(
+        self,
+        link: BrokerLink,
+        signing: Signing,
+        journal: RetainedJournal,
+        now: Callable[[], datetime] = timezone.now,
+    ) -> None:
+        self._link = link
+        self._signing = signing
+        self._journal = journal
+        self._now = now
+        self._held: Sequence[Delivery] = ()
+        self._published: dict[str, str] = {}
+        self._unreadable: dict[str, float] = {}
+        self._epoch = 0
+        self._next_poll = 0.0
+        self._retry_s = RETRY_MIN_S
+
+    def run(self, stop: threading.Event, on_ready: Callable[[], None]) -> None:
+        """Serve until `stop` is set; `on_ready` is called once, when first connected."""
+        self.start()
+        ready = False
+        try:
+            while not stop.is_set():
+                self.step(stop)
+                if self._epoch and not ready:
+                    ready = True
+                    on_ready()
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Begin to connect."""
+        write_password_file()
+        self._link.start()
+
+    def stop(self) -> None:
+        """Leave the broker; whatever is not acknowledged comes again."""
+        self._link.stop()
+
+    def step(self, stop: threading.Event | None = None) -> None:
+        """Take one batch, and look for changes where that is due. Waits a poll's time at most.
+
+        A database that fails delays: the batch is held, unacknowledged, and tried again.
+        """
+        try:
+            self._receive()
+            self._poll()
+            self._retry_s = RETRY_MIN_S
+        except (DatabaseError, InterfaceError) as error:
+            log.exception("database_failed", retry_in_s=self._retry_s, error=str(error))
+            (stop or threading.Event()).wait(self._retry_s)
+            self._retry_s = min(2 * self._retry_s, RETRY_MAX_S)
+            close_old_connections()
+
+    def _receive(self) -> None:
+        self._held = self._held or self._link.take(
+            settings.GATEWAY_BATCH_MESSAGES,
+            min(settings.GATEWAY_POLL_S, self._next_poll - time.monotonic()),
+            settings.GATEWAY_BATCH_WAIT_S,
+        )
+        if not self._held:
+            return
+        arrivals = [Arrival(d.topic, d.payload, d.retained) for d in self._held]
+        for outgoing in take(arrivals, self._now()):
+            self._link.publish(outgoing.topic, outgoing.payload, outgoing.retain)
+        self._link.acknowledge(self._held)
+        self._held = ()
+
+    def _poll(self) -> None:
+        started = time.monotonic()
+        epoch = self._link.epoch
+        if started < self._next_poll and epoch == self._epoch:
+            return
+        close_old_connections()
+        self._signing.sign_waiting(self._now())
+        if epoch:
+            self._publish_all(epoch)
+        took = time.monotonic() - started
+        self._next_poll = started + max(settings.GATEWAY_POLL_S, took / POLL_SHARE)
+
+    def _publish_all(self, epoch: int) -> None:
+        """Everything on a new connection, for the broker may be empty; else what has changed."""
+        if epoch != self._epoch:
+            self._published.clear()
+            for device_id, kept in telemetry.acknowledgements():
+                self._link.publish(topics.acked(device_id), encode_acknowledgement(kept), True)
+        self._publish_differences({item.name: item for item in retained.wanted()})
+        self._epoch = epoch
+
+    def _publish_differences(self, wanted: dict[str, retained.Retained]) -> None:
+        changed = [
+            item for item in wanted.values() if self._published.get(item.name) != item.version
+        ]
+        self._journal.add(item.name for item in changed)
+        for item in changed:
+            self._publish(item)
+        self._clear(self._journal.names - wanted.keys())
+        self._journal.replace(wanted)
+
+    def _publish(self, item: retained.Retained) -> None:
+        if time.monotonic() < self._unreadable.get(item.name, 0.0):
+            return
+        try:
+            for topic, payload in item.messages():
+                self._link.publish(topic, payload, True)
+        except OSError as error:
+            log.error("artifact_unreadable", item=item.name, error=str(error))
+            self._unreadable[item.name] = time.monotonic() + STORAGE_RETRY_S
+            return
+        self._published[item.name] = item.version
+
+    def _clear(self, names: Iterable[str]) -> None:
+        for name in names:
+            for topic in retained.topics_of(name):
+                self._link.publish(topic, b"", True)
+            self._published.pop(name, None)

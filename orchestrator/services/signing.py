@@ -1,0 +1,63 @@
+"""Has the signer sign what waits for it; no transaction is open while it is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from orchestrator.gateways.signing import SignerUnreachable, SigningClient, SigningRefused
+from orchestrator.models import Deployment, LearningTask
+from orchestrator.services import deployments, learning
+
+log = structlog.get_logger(__name__)
+
+BACK_OFF_MIN_S = 0.5
+BACK_OFF_MAX_S = 15.0
+MANIFESTS_AT_ONCE = 50
+
+
+class Signing:
+    """Signs manifests and learning tasks; waits longer and longer for a signer that is away."""
+
+    def __init__(self, signer: SigningClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._signer = signer
+        self._clock = clock
+        self._back_off_s = BACK_OFF_MIN_S
+        self._not_before = 0.0
+
+    def sign_waiting(self, now: datetime) -> int:
+        """Sign some of what waits; returns how many were signed. What remains waits on."""
+        if self._clock() < self._not_before:
+            return 0
+        try:
+            orders = deployments.pending_manifests(now, limit=MANIFESTS_AT_ONCE)
+            signed = sum(self._sign_manifest(deployment, now) for deployment in orders)
+            signed += sum(self._sign_task(task, now) for task in learning.pending_tasks())
+        except SignerUnreachable as error:
+            log.warning("signer_unreachable", error=str(error), retry_in_s=self._back_off_s)
+            self._not_before = self._clock() + self._back_off_s
+            self._back_off_s = min(2 * self._back_off_s, BACK_OFF_MAX_S)
+            return 0
+        self._back_off_s = BACK_OFF_MIN_S
+        return signed
+
+    def _sign_manifest(self, deployment: Deployment, now: datetime) -> bool:
+        try:
+            envelope = self._signer.sign_manifest(deployments.desired_manifest(deployment, now))
+        except (deployments.ManifestImpossible, SigningRefused) as error:
+            log.error("manifest_refused", deployment=str(deployment.pk), reason=str(error))
+            deployments.refuse_to_send(deployment, str(error), now)
+            return False
+        return deployments.attach_manifest(deployment, envelope, now)
+
+    def _sign_task(self, task: LearningTask, now: datetime) -> bool:
+        try:
+            envelope = self._signer.sign_task(learning.task_order(task))
+        except SigningRefused as error:
+            log.error("learning_task_refused", task=str(task.pk), reason=str(error))
+            learning.refuse_to_send(task, str(error), now)
+            return False
+        return learning.attach_task(task, envelope)
