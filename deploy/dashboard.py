@@ -36,13 +36,12 @@ def _figures() -> list[dict[str, Any]]:
     alerts = DriftAlert.objects.count()
     return [
         _figure("Devices", devices["accepted"], f"{devices['pending']} pending", "registry_device"),
-        _figure("Online", devices["online"], "right now", "registry_device", "wifi"),
+        _figure("Online", devices["online"], "right now", "registry_device"),
         _figure(
             "Variants",
             Variant.objects.count(),
             f"{BoardType.objects.count()} board types known",
             "registry_variant",
-            "deployed_code",
         ),
         _figure(
             "Drift alerts", alerts, "since the start", "orchestrator_driftalert", "troubleshoot"
@@ -50,9 +49,9 @@ def _figures() -> list[dict[str, Any]]:
     ]
 
 
-def _figure(name: str, value: int, note: str, page: str, icon: str = "memory") -> dict[str, Any]:
+def _figure(name: str, value: int, note: str, page: str) -> dict[str, Any]:
     href = reverse(f"admin:{page}_changelist")
-    return {"name": name, "value": f"{value:,}", "note": note, "href": href, "icon": icon}
+    return {"name": name, "value": f"{value:,}", "note": note, "href": href}
 
 
 def _installed_bars() -> list[dict[str, Any]]:

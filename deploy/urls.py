@@ -7,6 +7,8 @@ from django.views.generic import RedirectView
 from deploy.health import health
 from registry.api.sparql import SparqlView
 
+admin.site.index_title = "Overview"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index", permanent=False)),
     path("admin/", admin.site.urls),

@@ -187,12 +187,12 @@ _ALL = (
         buffer=32 * KIB,
     ),
     _large(
-        "esp32dev", "Espressif ESP32 Dev Module", "esp_nn", 96 * KIB, 192 * KIB, buffer=24 * KIB
+        "esp32dev", "Espressif ESP32 Dev Module", "reference", 96 * KIB, 192 * KIB, buffer=24 * KIB
     ),
     _large(
         "esp32-s3-devkitc-1",
         "Espressif ESP32-S3-DevKitC-1",
-        "esp_nn",
+        "reference",
         128 * KIB,
         256 * KIB,
         buffer=32 * KIB,
@@ -200,7 +200,7 @@ _ALL = (
     _large(
         "seeed-xiao-esp32c3",
         "Seeed Studio XIAO ESP32C3",
-        "esp_nn",
+        "reference",
         96 * KIB,
         192 * KIB,
         buffer=24 * KIB,
