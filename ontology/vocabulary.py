@@ -26,7 +26,8 @@ def ontology_triples() -> tuple[ox.Triple, ...]:
     return tuple(quad.triple for quad in ox.parse(path=ONTOLOGY_FILE, format=ox.RdfFormat.TURTLE))
 
 
-def materialised_triples() -> list[ox.Triple]:
+@cache
+def materialised_triples() -> tuple[ox.Triple, ...]:
     """The ontology with every superclass and superproperty stated, and the digest of its file.
 
     A store without inference then answers `?kind rdfs:subClassOf sosa:Sensor`; blank nodes, which
@@ -40,7 +41,7 @@ def materialised_triples() -> list[ox.Triple]:
             for below, all_above in closure.items()
             for above in sorted(all_above)
         )
-    return list(dict.fromkeys([*named, version_triple()]))
+    return tuple(dict.fromkeys([*named, version_triple()]))
 
 
 def version_triple() -> ox.Triple:

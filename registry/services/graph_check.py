@@ -8,6 +8,7 @@ import pyoxigraph as ox
 
 from ontology.namespaces import ONTOLOGY
 from ontology.store import GraphStore, MemoryStore
+from ontology.validation import incompletenesses
 from ontology.vocabulary import materialised_triples
 from registry.models import SubjectKind
 from registry.projection.facts import BareBoard
@@ -28,6 +29,20 @@ def differences(store: GraphStore) -> Iterator[str]:
                 yield from _check(store, graph_iri(kind, found.key), found)
 
 
+def incomplete() -> Iterator[str]:
+    """A sentence for everything that a description should say and does not (shapes.ttl).
+
+    Reads the inventory, not the store. An incomplete description is no error: what it leaves out
+    makes verdicts unknown.
+    """
+    bare = BareBoard.from_settings()
+    for kind in SubjectKind:
+        for keys in chunks(all_keys(kind)):
+            projected = project_each(kind, keys, bare)
+            triples = [triple for found in projected for triple in found.triples or ()]
+            yield from (each.sentence for each in incompletenesses(triples))
+
+
 def _check(store: GraphStore, iri: str, found: Projected) -> Iterator[str]:
     if found.error is not None:
         yield f"<{iri}> cannot be made, because its row is malformed: {found.error!r}"
@@ -35,7 +50,7 @@ def _check(store: GraphStore, iri: str, found: Projected) -> Iterator[str]:
         yield from _compare(store, iri, found.triples or [])
 
 
-def _compare(store: GraphStore, iri: str, expected: list[ox.Triple]) -> Iterator[str]:
+def _compare(store: GraphStore, iri: str, expected: Iterable[ox.Triple]) -> Iterator[str]:
     """Both sides pass through the same engine, which writes numbers and times in one way."""
     reference = MemoryStore()
     reference.replace_graph(iri, expected)

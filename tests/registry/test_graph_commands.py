@@ -29,9 +29,9 @@ def world(address, settings):
     return make_world()
 
 
-def run(command):
+def run(command, *options):
     out = StringIO()
-    call_command(command, stdout=out)
+    call_command(command, *options, stdout=out)
     return out.getvalue()
 
 
@@ -56,6 +56,16 @@ def test_checking_prints_each_difference_and_fails(world):
     lines = out.getvalue().splitlines()
     assert lines[-1].startswith("2 differences")
     assert all(line.startswith(f"<{subject_iri('fleet', 'house')}> lacks: ") for line in lines[:-1])
+
+
+def test_what_descriptions_leave_out_is_said_on_request(world):
+    world.shed.profile = None
+    world.shed.save()
+    run("rebuild_graph")
+    assert run("check_graph", "--complete").splitlines() == [
+        "incomplete: device/shed (tf:profile) must have one capability profile",
+        "0 differences; 0 changes wait to be projected",
+    ]
 
 
 def test_the_server_and_memory_answer_every_question_alike(world):
