@@ -18,7 +18,7 @@ from django.db.models import F, Max
 from ontology.facts import Metric, Status
 from orchestrator.models import DriftAlert, LearningStatus, LearningTask, Telemetry
 from orchestrator.policy.drift import DETECTOR, DriftPoint, detect
-from registry.models import Device, DeviceStatus, Measurement
+from registry.models import Device, DeviceStatus, Measurement, Variant
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +29,8 @@ WINDOW_PACKS = 200
 OPEN_STATUSES = (LearningStatus.PENDING, LearningStatus.SENT, LearningStatus.RUNNING)
 
 _STRENGTH = {Status.MEASURED: 2, Status.DERIVED: 1, Status.PUBLISHED: 0}
-# Device key to its newest row when it was last looked at: saves work, decides nothing.
-_seen: dict[int, tuple[int, datetime]] = {}
+Seen = dict[int, tuple[int, datetime]]
+"""Device key to its newest row when it was last looked at: saves work, decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +38,31 @@ class _Stream:
     """One device on one variant, and the telemetry row after which its window begins."""
 
     device: Device
+    variant: Variant
     after_row: int
     after_time: datetime | None
     reference: float | None
 
 
-def scan(now: datetime) -> list[DriftAlert]:
-    """Look at every device that has reported something new; returns the alerts that it raised.
+def scan(now: datetime, seen: Seen | None = None) -> list[DriftAlert]:
+    """Look at every device that has reported lately; returns the alerts that it raised.
 
     Left alone are devices without an accepted, labelled stream, and those that are learning now:
-    their accuracy is meant to change.
+    their accuracy is meant to change. A caller that looks again and again keeps `seen` for it:
+    devices that have said nothing new since are passed over.
     """
+    seen = {} if seen is None else seen
     newest = _newest_rows()
-    changed = [key for key, row in newest.items() if _seen.get(key) != row]
+    changed = [key for key, row in newest.items() if seen.get(key) != row]
     alerts = [alert for stream in _streams(changed) if (alert := _look(stream, now))]
-    _seen.clear()
-    _seen.update(newest)
+    seen.clear()
+    seen.update(newest)
     return alerts
 
 
-def _newest_rows() -> dict[int, tuple[int, datetime]]:
+def _newest_rows() -> Seen:
     rows = Telemetry.objects.order_by("-id").values_list("device_id", "id", "received_at")
-    newest: dict[int, tuple[int, datetime]] = {}
+    newest: Seen = {}
     for device, row, received_at in rows[:RECENT_ROWS]:
         newest.setdefault(device, (row, received_at))
     return newest
@@ -77,12 +80,14 @@ def _streams(keys: Iterable[int]) -> list[_Stream]:
     return [
         _Stream(
             device=device,
+            variant=device.installed,
             after_row=alerts.get(device.pk, 0),
             after_time=_later(device.installed_at, learnt.get(device.pk)),
             # After a change the accuracy of the evaluation is no longer what is to be expected.
             reference=None if device.pk in alerts else references.get(device.installed_id),
         )
         for device in devices
+        if device.installed is not None
     ]
 
 
@@ -124,7 +129,7 @@ def _window(stream: _Stream) -> list[Telemetry]:
     """Labelled packs of the present variant, in the order of measurement, at most WINDOW_PACKS."""
     rows = Telemetry.objects.filter(
         device=stream.device,
-        variant=stream.device.installed_id,
+        variant=stream.variant,
         id__gt=stream.after_row,
         labelled__gt=0,
         accuracy__isnull=False,
@@ -142,7 +147,7 @@ def _raise_alert(
     device = stream.device
     alert = DriftAlert.objects.create(
         device=device,
-        variant=device.installed,
+        variant=stream.variant,
         detector=DETECTOR,
         detected_at=now,
         first_telemetry=stream.after_row,
@@ -155,7 +160,7 @@ def _raise_alert(
     log.warning(
         "drift_detected",
         device=device.device_id,
-        variant=device.installed_id,
+        variant=stream.variant.pk,
         before=round(point.accuracy_before, 3),
         after=round(point.accuracy_after, 3),
     )

@@ -29,6 +29,7 @@ METHOD = "tinyol"
 LOG_JOB = "log_learning"
 NO_ANSWER = "the device did not answer in time"
 
+_seen: drift.Seen = {}
 _OUTCOMES = {
     LearnStatus.FINISHED: LearningStatus.FINISHED,
     LearnStatus.REFUSED: LearningStatus.REFUSED,
@@ -41,7 +42,7 @@ def tick(now: datetime) -> int:
 
     Returns how many tasks were opened or given up.
     """
-    drift.scan(now)
+    drift.scan(now, _seen)
     return len(open_tasks(unanswered_alerts(now), now)) + expire_tasks(now)
 
 
