@@ -43,9 +43,7 @@ def _figures() -> list[dict[str, Any]]:
             f"{BoardType.objects.count()} board types known",
             "registry_variant",
         ),
-        _figure(
-            "Drift alerts", alerts, "since the start", "orchestrator_driftalert", "troubleshoot"
-        ),
+        _figure("Drift alerts", alerts, "since the start", "orchestrator_driftalert"),
     ]
 
 

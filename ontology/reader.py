@@ -162,4 +162,4 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.stdin.buffer.raw, sys.stdout.buffer)  # type: ignore[attr-defined]
+    serve(sys.argv[1], os.fdopen(0, "rb", buffering=0, closefd=False), sys.stdout.buffer)

@@ -96,7 +96,7 @@ def update(run: Demonstration) -> None:
     rollouts.start_rollout(run.rollout, now)
     run.wait("4 update: delivering", lambda: _final_share(run), timeout_s=120)
     done = figures.confirmed(run.rollout)
-    run.devices = list(done.values_list("device", flat=True))
+    run.devices = [deployment.device_id for deployment in done]
     names = set(done.values_list("variant__name", flat=True))
     run.expect(len(run.devices) >= MIN_CONFIRMED, f"only {len(run.devices)} devices confirmed")
     run.expect(len(names) >= MIN_DISTINCT_VARIANTS, f"only {len(names)} variants installed")

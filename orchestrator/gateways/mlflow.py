@@ -99,10 +99,10 @@ class MlflowTracker:
             return str(known.experiment_id)
         try:
             return str(self._client.create_experiment(name))
-        except MlflowException as error:  # another worker made it in between
+        except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            return str(self._client.get_experiment_by_name(name).experiment_id)
+            return self._experiment(name)  # another worker made it in between
 
     def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException

@@ -41,8 +41,9 @@ class CapabilityProfileAdmin(ReadOnlyAdmin):
 
     @display(description="Sensors")
     def sensor_kinds(self, profile: CapabilityProfile) -> str:
-        known = profile.sensors is not None
-        return joined(sensor["kind"] for sensor in profile.sensors) if known else "not known"
+        if profile.sensors is None:
+            return "not known"
+        return joined(sensor["kind"] for sensor in profile.sensors)
 
     @display(description="Devices", ordering="count")
     def device_count(self, profile: CapabilityProfile) -> int:

@@ -48,8 +48,8 @@ class NotAcceptable(Exception):
 class _RawParser(BaseParser):
     """The body as text, for media types that are one text."""
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> str:
-        return str(stream.read().decode("utf-8", errors="strict"))
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return stream.read().decode("utf-8", errors="strict")
 
 
 class SparqlQueryParser(_RawParser):
@@ -91,7 +91,7 @@ class SparqlView(APIView):
     def post(self, request: Request) -> HttpResponse:
         """The query as a form's field, or as the body."""
         try:
-            body = request.data
+            body: Any = request.data
         except UnicodeDecodeError as error:
             return _problem(400, "Not UTF-8", f"byte {error.start} of the query is not UTF-8")
         content_type = (request.content_type or "").partition(";")[0].strip()
