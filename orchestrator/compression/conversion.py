@@ -1,0 +1,92 @@
+"""From a trained torch network to the int8 file that a microcontroller runs.
+
+litert-torch exports it to a float .tflite, ai-edge-quantizer calibrates it on real images and makes
+all of it int8, inputs and outputs too, and names that no runtime reads are stripped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from orchestrator.compression.digits import Images
+from orchestrator.compression.quiet import quiet
+from registry.formats.tflite import strip_names
+
+
+class ConversionError(ValueError):
+    """The network cannot become an int8 file; says why, and names the layer where one is to blame."""
+
+
+def convert_int8(network: nn.Module, calibration: Images) -> bytes:
+    """The stripped int8 .tflite of a network that takes one image (1, ...) of `calibration`.
+
+    Raises ConversionError for weights or images that are not finite, for no images, for images
+    that the network does not take, and for what the converter cannot express.
+    """
+    _check_weights(network)
+    _check_images(network, calibration)
+    with quiet():
+        return strip_names(_quantized(_exported(network, calibration), calibration))
+
+
+def _check_weights(network: nn.Module) -> None:
+    for name, weights in network.named_parameters():
+        if not bool(torch.isfinite(weights).all()):
+            raise ConversionError(f"layer {name} has weights that are not finite")
+
+
+def _check_images(network: nn.Module, calibration: Images) -> None:
+    if len(calibration) == 0:
+        raise ConversionError("there are no calibration images; int8 ranges need some")
+    if not bool(np.isfinite(calibration).all()):
+        raise ConversionError("calibration images hold values that are not finite")
+    try:
+        with torch.no_grad():
+            network(torch.from_numpy(calibration[:1]))
+    except RuntimeError as error:
+        shape = tuple(calibration.shape[1:])
+        raise ConversionError(f"the network does not take images of {shape}: {error}") from error
+
+
+def _exported(network: nn.Module, calibration: Images) -> bytes:
+    import litert_torch  # takes seconds, and talks
+
+    try:
+        model = litert_torch.convert(network.eval(), (torch.from_numpy(calibration[:1]),))
+    except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
+        raise ConversionError(f"litert-torch cannot convert the network: {error}") from error
+    with TemporaryDirectory(prefix="tinyfleet-") as folder:
+        path = Path(folder) / "float.tflite"
+        model.export(str(path))
+        return path.read_bytes()
+
+
+def _quantized(float_model: bytes, calibration: Images) -> bytes:
+    from ai_edge_quantizer import quantizer, recipe
+
+    quantizing = quantizer.Quantizer(bytearray(float_model), recipe.static_wi8_ai8())
+    ranges = quantizing.calibrate(_calibration_data(float_model, calibration), num_threads=1)
+    return bytes(quantizing.quantize(ranges, enable_progress_report=False).quantized_model)
+
+
+def _calibration_data(
+    float_model: bytes, calibration: Images
+) -> dict[str, Sequence[dict[str, Any]]]:
+    """One image a step, under the name that the signature gives its only input."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(
+        model_content=float_model, experimental_op_resolver_type=resolver
+    )
+    ((signature, names),) = interpreter.get_signature_list().items()
+    (image,) = names["inputs"]
+    steps = [{image: calibration[i : i + 1]} for i in range(len(calibration))]
+    return {signature: steps}
