@@ -15,8 +15,6 @@ def _page(title: str, icon: str, name: str) -> dict[str, Any]:
 
 def mlflow_address(request: HttpRequest) -> str:
     """Where this installation's experiments are tracked."""
-    from django.conf import settings
-
     return settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}/"
 
 

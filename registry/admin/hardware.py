@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db import models
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminURLInputWidget
 
 from registry.admin.columns import bytes_text, link_to, megahertz_text
 from registry.models import BoardType, FirmwareBuild, OnboardSensor, Runtime
@@ -22,6 +24,9 @@ class BoardTypeAdmin(ModelAdmin):
     search_fields = ["name", "slug", "vendor", "mcu"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [OnboardSensorInline]
+    formfield_overrides = {
+        models.URLField: {"assume_scheme": "https", "widget": UnfoldAdminURLInputWidget}
+    }
 
     @display(description="Clock", ordering="clock_hz")
     def clock(self, board: BoardType) -> str:
