@@ -8,6 +8,7 @@ each connection the device says anew what it is, that it is there, and what it r
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -36,6 +37,8 @@ from orchestrator.protocol.senml import encode_telemetry
 from orchestrator.protocol.topics import TopicError, TopicKind
 
 log = logging.getLogger(__name__)
+
+REPEAT_AFTER_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ class Device:
         self._sampler.attach(self._attached, now)
         self._ring = Ring(self.boot, build.ring_packs)
         self._said: State | None = None
+        self._repeat_at: float | None = None
         self._is_connected = False
+        # Spread by name, so that a fleet that came up together does not speak together.
+        self._repeat_s = REPEAT_AFTER_S * (1 + zlib.crc32(self.device_id.encode()) / 2**32)
 
     @property
     def boot(self) -> int:
@@ -132,14 +138,16 @@ class Device:
     def connected(self, now: float) -> list[Action]:
         """Signed in: say everything that the server or the broker may have lost."""
         self._is_connected = True
-        joining = self._joining.connected(now)
+        self._repeat_at = None
         if not self._joining.is_member:
-            return joining
+            return self._joining.connected(now)
+        self._joining.connected(now)
         self._ring.rewind()
         self._said = None
+        self._repeat_at = now + self._repeat_s
         mine = (topics.desired, topics.acked, topics.learn_task)
         return [
-            Publish(topics.td(self.device_id), self._description(), retain=True),
+            self._td(),
             self._presence(online=True),
             *self._changed_state(),
             Subscribe(tuple(topic(self.device_id) for topic in mine)),
@@ -161,6 +169,7 @@ class Device:
         due = [self._sampler.due_at]
         if self._is_connected:
             due += [self._joining.due_at, self._updater.due_at, self._ring.resend_at]
+            due.append(self._repeat_at)
         return min((at for at in due if at is not None), default=None)
 
     def tick(self, now: float) -> list[Action]:
@@ -175,7 +184,7 @@ class Device:
         actions += self._packs_to_send(now)
         actions += self._joining.tick(now)
         actions += self._after_update(self._updater.tick(now), now)
-        return actions
+        return actions + self._repetition(now)
 
     def _dispatch(self, name: str, payload: bytes, now: float) -> list[Action]:
         topic = topics.parse(name)
@@ -216,6 +225,21 @@ class Device:
             self._sampler.attach(self._attached, now)
         return [*actions, *self._changed_state()]
 
+    def _repetition(self, now: float) -> list[Action]:
+        """What the device is, what it runs and its last word, again: a broker's queue overflows."""
+        if self._repeat_at is None or now < self._repeat_at:
+            return []
+        self._repeat_at = now + self._repeat_s
+        self._said = None
+        last = self._updater.last_word
+        said = [self._td(), *self._changed_state()]
+        return said if last is None else [*said, last]
+
+    def _td(self) -> Publish:
+        setup = self.setup
+        td = thing_description(self.device_id, setup.build, setup.host, setup.port)
+        return Publish(topics.td(self.device_id), td, retain=True)
+
     def _changed_state(self) -> list[Action]:
         state = self.state
         if not self._joining.is_member or state == self._said:
@@ -240,7 +264,3 @@ class Device:
     def _presence(self, *, online: bool) -> Publish:
         payload = encode_online(Online(online, self.boot))
         return Publish(topics.online(self.device_id), payload, retain=True)
-
-    def _description(self) -> bytes:
-        setup = self.setup
-        return thing_description(self.device_id, setup.build, setup.host, setup.port)

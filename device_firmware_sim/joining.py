@@ -14,7 +14,7 @@ from orchestrator.protocol.messages import EnrolmentAnswer
 log = logging.getLogger(__name__)
 
 ENROL_ACCOUNT = "enrol"
-ASK_AGAIN_AFTER_S = 10.0
+ASK_AGAIN_AFTER_S = 4.0
 ASK_AGAIN_AFTER_MAX_S = 300.0
 REFUSALS_BEFORE_ASKING = 8
 

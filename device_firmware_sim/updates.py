@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from device_firmware_sim.actions import Action
+from device_firmware_sim.actions import Action, Publish
 from device_firmware_sim.boot import (
     BlockJournal,
     BootRecord,
@@ -62,6 +62,7 @@ class Updater:
         self._download: Download | None = None
         self._reported = 0.0
         self._out: list[Action] = []
+        self.last_word: Publish | None = None
 
     @property
     def due_at(self) -> float | None:
@@ -269,7 +270,9 @@ class Updater:
     ) -> None:
         deployment = None if manifest is None else manifest.deployment
         sequence = None if manifest is None else manifest.sequence
-        self._out.append(self._reporter.word(deployment, sequence, status, code, detail, progress))
+        word = self._reporter.word(deployment, sequence, status, code, detail, progress)
+        self.last_word = word
+        self._out.append(word)
 
     def _drain(self) -> list[Action]:
         out, self._out = self._out, []
