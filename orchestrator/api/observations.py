@@ -27,7 +27,7 @@ class TelemetrySerializer(serializers.ModelSerializer[Telemetry]):
 
     class Meta:
         model = Telemetry
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "device",
             "variant",

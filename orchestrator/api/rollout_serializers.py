@@ -117,7 +117,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
 
     class Meta:
         model = Rollout
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "name",
             "release",
@@ -183,7 +183,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
 
     class Meta:
         model = Deployment
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "rollout",
             "wave",

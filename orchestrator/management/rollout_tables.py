@@ -31,15 +31,15 @@ _BAR_WIDTH = 24
 
 def progress_table(rollout: Rollout) -> RenderableType:
     """Where each wave stands, and what went wrong on which device."""
-    title = f"Rollout {rollout.pk}: {escape(rollout.name)} is {rollout.status}"
-    table = Table(title=title, title_justify="left")
+    title = Text(f"Rollout {rollout.pk}: {rollout.name} is {rollout.status}")
+    table = Table()
     for heading in ("wave", "status", "ended", "devices"):
         table.add_column(heading)
     counts = wave_status_counts([rollout])
     for wave in rollout.waves.order_by("number"):
         found = counts.get(wave.pk, {})
         table.add_row(str(wave.number), wave.status, _bar(found), _counted(found))
-    parts: list[RenderableType] = [table, *_troubles(rollout)]
+    parts: list[RenderableType] = [title, table, *_troubles(rollout)]
     if rollout.detail:
         parts.append(Text(rollout.detail, style="red"))
     return Group(*parts)
@@ -70,14 +70,14 @@ def _troubles(rollout: Rollout) -> list[Text]:
 
 def plan_tables(plan: Plan) -> RenderableType:
     """Who would get what, who nothing and why, and what it costs."""
-    table = Table(title=_headline(plan), title_justify="left")
+    table = Table()
     table.add_column("variant")
     table.add_column("devices", justify="right")
     table.add_column("bytes each", justify="right")
     sizes = {str(share.variant): share.download_bytes for share in plan.updates}
     for variant, count in Counter(str(share.variant) for share in plan.updates).most_common():
         table.add_row(escape(variant), f"{count:,}", f"{sizes[variant]:,}")
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [Text(_headline(plan)), table]
     has_it = plan.with_outcome(DeploymentStatus.ALREADY_INSTALLED)
     if has_it:
         parts.append(Text(f"{len(has_it):,} devices have it already.", style="green"))

@@ -262,7 +262,7 @@ def open_desired() -> Iterator[tuple[str, bytes]]:
     rows = _on_their_way().order_by("sequence").values_list("device__device_id", "manifest")
     newest: dict[str, bytes] = {}
     for device_id, manifest in rows.iterator():
-        newest[device_id] = bytes(manifest)
+        newest[device_id] = bytes(manifest or b"")
     return iter(newest.items())
 
 

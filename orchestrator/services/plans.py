@@ -106,7 +106,7 @@ def check_plan(rollout: Rollout, planned: Plan) -> None:
 def _candidates(rollout: Rollout) -> dict[str, Variant]:
     if rollout.variant is not None:
         return {str(rollout.variant.pk): rollout.variant}
-    variants = Variant.objects.filter(release_id=rollout.release_id)
+    variants = Variant.objects.filter(release=rollout.release)
     return {str(v.pk): v for v in variants.select_related("release__model")}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -69,7 +69,7 @@ def draft_rollout(
     variant: Variant | None = None,
     target: Any,
     policy: RolloutPolicy | None = None,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
     now: datetime | None = None,
 ) -> Rollout:
     """An unsaved rollout whose fields hold; RolloutError names the one that does not.
@@ -83,11 +83,11 @@ def draft_rollout(
         release=release,
         variant=variant,
         target=target,
-        wave_percentages=list(how.wave_percentages),
+        wave_percentages=_as_list(how.wave_percentages),
         success_threshold=how.success_threshold,
         error_threshold=how.error_threshold,
         soak_s=how.soak_s,
-        health=dict(how.health or {}),
+        health={} if how.health is None else how.health,
         revert_on_failure=how.revert_on_failure,
         start_at=how.start_at,
         expires_at=how.expires_at or begins + timedelta(seconds=settings.DEPLOYMENT_EXPIRY_S),
@@ -97,6 +97,11 @@ def draft_rollout(
     return rollout
 
 
+def _as_list(percentages: Any) -> Any:
+    """Whatever else came over REST is left as it is, for the check to name."""
+    return list(percentages) if isinstance(percentages, tuple) else percentages
+
+
 def create_rollout(
     name: str,
     *,
@@ -104,7 +109,7 @@ def create_rollout(
     variant: Variant | None = None,
     target: Any,
     policy: RolloutPolicy | None = None,
-    user: AbstractBaseUser | None = None,
+    user: User | None = None,
     now: datetime | None = None,
 ) -> Rollout:
     """A saved draft. It is planned first: RolloutError where nothing would fit anybody."""

@@ -35,7 +35,7 @@ def parse_target(raw: Any) -> Target:
     kind, value = next(iter(raw.items()))
     if kind == "all" and value is True:
         return Target(everyone=True)
-    if kind == "fleet" and isinstance(value, str) and value:
+    if kind == "fleet" and _is_name(value):
         return Target(fleet=value)
     if kind == "devices" and _is_names(value):
         return Target(devices=tuple(dict.fromkeys(value)))
@@ -43,7 +43,12 @@ def parse_target(raw: Any) -> Target:
 
 
 def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
+    return isinstance(value, list) and bool(value) and all(map(_is_name, value))
+
+
+def _is_name(value: Any) -> bool:
+    """PostgreSQL takes no text with a NUL, not even to compare with."""
+    return isinstance(value, str) and bool(value) and "\0" not in value
 
 
 def devices_of(target: Target) -> list[Device]:

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ontology.facts import Metric
 from orchestrator.models import Deployment, DeviceShadow, SelfTestVector
+from orchestrator.protocol import cose
 from orchestrator.protocol.manifest import VENDOR_ID, class_id, decode, encode, open_envelope
 from orchestrator.protocol.self_test import self_test_input
 from orchestrator.services import deployments, rollouts
@@ -102,8 +103,6 @@ def test_what_is_signed_is_what_was_meant(pending):
 
 
 def _trusted():
-    from orchestrator.protocol import cose
-
     public = signing_key().public_key()
     return {cose.key_id(public): public}
 
