@@ -37,7 +37,8 @@ def enqueue(kind: str, payload: Mapping[str, Any] | None = None) -> Job:
 def claim(owner: str, now: datetime) -> Job | None:
     """The oldest job that waits, or whose worker fell silent; None where there is none."""
     _give_up_on_exhausted(now)
-    ready = Q(status=JobStatus.QUEUED) | Q(status=JobStatus.RUNNING, lease_until__lte=now)
+    waits = Q(status=JobStatus.QUEUED) & (Q(ready_at=None) | Q(ready_at__lte=now))
+    ready = waits | Q(status=JobStatus.RUNNING, lease_until__lte=now)
     for job in Job.objects.filter(ready).order_by("id")[:20]:
         # Conditional on what was read: of several workers that read this row, one gets it.
         same = Job.objects.filter(pk=job.pk, status=job.status, lease_until=job.lease_until)
@@ -90,6 +91,20 @@ def fail(job: Job, error: str) -> None:
             finished_at=timezone.now(),
         )
     log.warning("job_failed", job=job.pk, kind=job.kind, attempt=job.attempts, error=error[-300:])
+
+
+def postpone(job: Job, reason: str, ready_at: datetime) -> None:
+    """Something it needs is away: it waits until `ready_at`; no attempt is counted."""
+    _update_owned(
+        job,
+        status=JobStatus.QUEUED,
+        owner="",
+        lease_until=None,
+        attempts=job.attempts - 1,
+        ready_at=ready_at,
+        message=reason[:_MESSAGE_LENGTH],
+    )
+    log.info("job_postponed", job=job.pk, kind=job.kind, reason=reason, until=ready_at.isoformat())
 
 
 def let_go(job: Job) -> None:

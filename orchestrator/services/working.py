@@ -7,6 +7,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +26,10 @@ _IDLE_S = 0.5
 
 class Stopped(Exception):
     """The worker is asked to end; the job at hand is handed back."""
+
+
+class Unavailable(Exception):
+    """Something that the job needs is away for now; the job is to be tried again later."""
 
 
 class JobContext:
@@ -81,6 +86,9 @@ class Worker:
                 jobs.finish(job, self._function(job)(context, job.payload))
             except Stopped:
                 jobs.let_go(job)
+            except Unavailable as away:
+                ready_at = timezone.now() + timedelta(seconds=settings.JOB_RETRY_S)
+                jobs.postpone(job, str(away), ready_at)
             except jobs.LeaseLost as lost:
                 log.warning("job_lost", job=job.pk, reason=str(lost))
             except Exception:

@@ -81,6 +81,9 @@ class Variant(models.Model):
         null=True, blank=True, help_text="[{kind, rate_hz, shape}]; [] none; null not known"
     )
     description = models.JSONField(default=dict, help_text="Tensors, layers, MACs, inputs, outputs")
+    training = models.JSONField(
+        default=dict, blank=True, help_text="How it was made: widths, epochs, seed, images"
+    )
     mlflow_version = models.CharField("MLflow model version", max_length=20, blank=True)
     mlflow_run_id = models.CharField("MLflow run", max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.models import Job, JobStatus
 from orchestrator.services import jobs
-from orchestrator.services.working import JobContext, Worker
+from orchestrator.services.working import JobContext, Unavailable, Worker
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -110,6 +110,23 @@ def test_what_a_job_raises_is_kept_and_tried_again() -> None:
     job.refresh_from_db()
     assert job.status == JobStatus.FAILED
     assert "by nothing" in job.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_whose_service_is_away_waits_and_loses_no_attempt(settings) -> None:
+    settings.JOB_RETRY_S = 300
+    job = jobs.enqueue("log")
+
+    def log(context: JobContext, payload: dict) -> None:
+        raise Unavailable("MLflow does not answer")
+
+    runner = worker(log=log)
+    assert runner.run_one()
+    assert not runner.run_one()
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == (JobStatus.QUEUED, 0)
+    assert job.message == "MLflow does not answer"
+    assert jobs.claim("later", job.ready_at) == job
 
 
 @pytest.mark.django_db(transaction=True)

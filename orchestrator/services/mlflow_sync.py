@@ -1,0 +1,190 @@
+"""What MLflow is told: releases with their variants, and what devices learnt.
+
+Each run bears a tag that names its subject, so telling it again finds the run instead of making
+another: a job that was killed half-way simply runs again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from orchestrator.gateways.mlflow import MlflowTracker, MlflowUnreachable, RunRecord
+from orchestrator.models import LearningStatus, LearningTask
+from orchestrator.services.working import JobContext, Unavailable
+from registry.models import Release, Variant
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+LOG_RELEASE = "log_release"
+_RELEASE_TAG = "tinyfleet.release"
+_VARIANT_TAG = "tinyfleet.variant"
+_ROUND_TAG = "tinyfleet.learning_round"
+
+
+def log_release_job(context: JobContext, payload: Mapping[str, Any]) -> int:
+    """Log the release in the payload; how many model versions it has."""
+    return log_release(Release.objects.get(pk=payload["release"]))
+
+
+def log_release(release: Release) -> int:
+    """One run for the release, one below it for each variant, and a model version of each.
+
+    Raises Unavailable where MLflow does not answer; what was logged until then is kept.
+    """
+    with _tracker() as tracker:
+        parent = _release_run(tracker, release)
+        variants = list(release.variants.select_related("artifact", "parent", "release__model"))
+        for variant in variants:
+            _log_variant(tracker, variant, parent)
+    return len(variants)
+
+
+def log_learning(context: JobContext, payload: Mapping[str, Any]) -> list[str]:
+    """Aggregate the answers to learning tasks, by variant; the runs that were logged."""
+    tasks = LearningTask.objects.filter(pk__in=payload["tasks"]).order_by("variant", "created_at")
+    rounds = tasks.select_related("variant__release__model", "device")
+    with _tracker() as tracker:
+        return [
+            _log_round(tracker, variant, list(answers))
+            for variant, answers in groupby(rounds, key=attrgetter("variant"))
+        ]
+
+
+@contextmanager
+def _tracker() -> Iterator[MlflowTracker]:
+    url = settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}"
+    try:
+        yield MlflowTracker(url, settings.NETWORK_TIMEOUT_S)
+    except MlflowUnreachable as error:
+        raise Unavailable(f"MLflow at {url} does not answer") from error
+
+
+def _release_run(tracker: MlflowTracker, release: Release) -> str:
+    if not release.mlflow_run_id:
+        record = RunRecord(
+            name=str(release),
+            params={"data": release.data_source, "release": release.number},
+            tags={_RELEASE_TAG: _key(release)},
+        )
+        release.mlflow_run_id = _find_or_log(tracker, release.model.name, record)
+        release.save(update_fields=["mlflow_run_id"])
+    return release.mlflow_run_id
+
+
+def _log_variant(tracker: MlflowTracker, variant: Variant, parent: str) -> None:
+    if variant.mlflow_version:
+        return
+    model = variant.release.model.name
+    run = _find_or_log(tracker, model, _variant_record(variant), parent)
+    tags = {
+        "variant": variant.name,
+        "digest": variant.artifact_id,
+        "release": _key(variant.release),
+    }
+    variant.mlflow_run_id = run
+    variant.mlflow_version = tracker.register_version(model, run, "model", tags)
+    variant.save(update_fields=["mlflow_run_id", "mlflow_version"])
+
+
+def _variant_record(variant: Variant) -> RunRecord:
+    with variant.artifact.file.open("rb") as file:
+        data = file.read()
+    measured = variant.measurements.select_related("runtime").order_by("id")
+    metrics = {_metric_name(row): row.value for row in measured}
+    lineage = {"parent": variant.parent.name if variant.parent else "", "how": variant.technique}
+    return RunRecord(
+        name=variant.name,
+        params={**lineage, "precision": variant.precision, **variant.training},
+        metrics=metrics,
+        tags={_VARIANT_TAG: str(variant), "digest": variant.artifact_id},
+        files={
+            f"model/{variant.name}.tflite": data,
+            "model/description.json": json.dumps(variant.description, indent=2).encode(),
+        },
+    )
+
+
+def _metric_name(row: Any) -> str:
+    kernels = f"_{row.runtime.kernels}" if row.runtime and row.runtime.kernels else ""
+    return f"{row.metric}{kernels}"
+
+
+def _log_round(tracker: MlflowTracker, variant: Variant, tasks: Sequence[LearningTask]) -> str:
+    finished = [task for task in tasks if task.status == LearningStatus.FINISHED]
+    number = tasks[0].round
+    record = RunRecord(
+        name=f"{variant.name} learning {number}",
+        params={"method": tasks[0].method, **tasks[0].parameters},
+        metrics=_round_metrics(tasks, finished),
+        tags={_ROUND_TAG: f"{variant}/{number}"},
+        files=_aggregated_layer(finished),
+    )
+    run = _find_or_log(tracker, variant.release.model.name, record, variant.mlflow_run_id)
+    LearningTask.objects.filter(pk__in=[task.pk for task in tasks]).update(mlflow_run_id=run)
+    return run
+
+
+def _round_metrics(
+    tasks: Sequence[LearningTask], finished: Sequence[LearningTask]
+) -> dict[str, float]:
+    metrics: dict[str, float] = {
+        "devices": len(tasks),
+        "devices_finished": len(finished),
+        "samples": sum(task.samples or 0 for task in finished),
+    }
+    for name in ("accuracy_before", "accuracy_after"):
+        mean = _weighted_mean((getattr(task, name), task.samples) for task in finished)
+        metrics |= {} if mean is None else {name: mean}
+    return metrics
+
+
+def _weighted_mean(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
+    known = [(value, weight) for value, weight in pairs if value is not None and weight]
+    whole = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / whole if whole else None
+
+
+def _aggregated_layer(finished: Sequence[LearningTask]) -> dict[str, bytes]:
+    """The mean of the adapted last layers, weighted by samples.
+
+    Federated averaging (McMahan et al. 2017, algorithm 1) of one round.
+    """
+    layers = [(_layer(task), task.samples) for task in finished if task.weights and task.samples]
+    if not layers:
+        return {}
+    import numpy as np
+
+    shape = layers[0][0].shape
+    same = [(layer, samples) for layer, samples in layers if layer.shape == shape]
+    weights = np.array([samples for _, samples in same], dtype=np.float64)
+    mean = np.average(np.stack([layer for layer, _ in same]), axis=0, weights=weights)
+    out = io.BytesIO()
+    np.savez(out, layer=mean.astype(np.float32), devices=len(same), samples=int(weights.sum()))
+    return {"learning/last_layer.npz": out.getvalue()}
+
+
+def _layer(task: LearningTask) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    rows, columns = task.weights_shape or (0, 0)
+    return np.frombuffer(bytes(task.weights or b""), dtype="<f4").reshape(rows, columns)
+
+
+def _find_or_log(
+    tracker: MlflowTracker, experiment: str, record: RunRecord, parent: str = ""
+) -> str:
+    return tracker.find_run(experiment, record.tags) or tracker.log_run(experiment, record, parent)
+
+
+def _key(release: Release) -> str:
+    return f"{release.model.name}/{release.number}"
