@@ -9,8 +9,12 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from device_firmware_sim.fleet import Member, default_fleet
+
+if TYPE_CHECKING:
+    from device_firmware_sim.loop import Loop
 
 DESCRIPTOR_RESERVE = 64
 
@@ -33,21 +37,25 @@ def main(arguments: list[str] | None = None) -> int:
 def _simulate(given: argparse.Namespace, members: list[Member]) -> int:
     # The interpreter and paho are loaded here: --help and --list-devices need neither.
     from device_firmware_sim.sensors import StreamError
-    from device_firmware_sim.simulation import OptionError, Options, assemble
+    from device_firmware_sim.simulation import OptionError, Options, assemble, sole_use
 
     _allow_descriptors(len(members) + DESCRIPTOR_RESERVE)
     names = [field for field in Options.__dataclass_fields__ if field != "members"]
     options = Options(members=tuple(members), **{name: getattr(given, name) for name in names})
     try:
-        loop = assemble(options)
+        with sole_use(options.state_dir):
+            _run(assemble(options), f"{len(members)} devices ready for {given.host}:{given.port}")
     except (OptionError, StreamError) as error:
         print(f"device_firmware_sim: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _run(loop: Loop, ready: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
-    print(f"{len(members)} devices ready for {options.host}:{options.port}", flush=True)
+    print(ready, flush=True)
     loop.run()
-    return 0
 
 
 def _allow_descriptors(wanted: int) -> None:

@@ -77,7 +77,7 @@ class Joining:
             self._asks_again = False
             self.due_at = None
             return [Reconnect()]
-        log.info("device=%s enrolment %s: %s", self._device_id, result.answer, result.reason)
+        log.warning("device=%s enrolment %s: %s", self._device_id, result.answer, result.reason)
         if result.answer is EnrolmentAnswer.REJECTED:
             self._wait_s = ASK_AGAIN_AFTER_MAX_S
         self.due_at = now + self._wait_s

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from device_firmware_sim.client import Link
 from device_firmware_sim.device import Device, Setup
@@ -56,6 +59,28 @@ def assemble(options: Options) -> Loop:
         first_attempt_at = clock.now() + position / CONNECTS_PER_SECOND
         links.append(Link(device, options.host, options.port, member.seed, first_attempt_at))
     return Loop(links, world, clock)
+
+
+@contextmanager
+def sole_use(state_dir: Path) -> Iterator[None]:
+    """No second simulation runs on the same flash meanwhile: both would be the same devices."""
+    with _locked(state_dir):
+        yield
+
+
+def _locked(state_dir: Path) -> IO[str]:
+    """The lock file, held until it is closed."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (state_dir / "lock").open("w")
+    except OSError as error:
+        raise OptionError(f"--state-dir {state_dir}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise OptionError(f"--state-dir {state_dir} is in use by another simulation") from error
+    return file
 
 
 def trusted_keys(folder: Path) -> Mapping[bytes, cose.PublicKey]:

@@ -74,11 +74,12 @@ def test_help_says_what_there_is():
     [
         ((), "--trust, --state-dir"),
         (("--devices", "0"), "must be 1 or more"),
-        (("--trust", "/nowhere", "--state-dir", "/tmp/unused"), "holds no .pem file"),
+        (("--trust", "/nowhere", "--state-dir", "STATE"), "holds no .pem file"),
+        (("--trust", "/nowhere", "--state-dir", "/dev/null/x"), "--state-dir /dev/null/x: Not a"),
     ],
 )
-def test_an_option_that_cannot_be_followed_is_named(arguments, said):
-    answer = command(*arguments)
+def test_an_option_that_cannot_be_followed_is_named(tmp_path, arguments, said):
+    answer = command(*(str(tmp_path / "s") if a == "STATE" else a for a in arguments))
     assert answer.returncode == 2
     assert said in answer.stderr and "Traceback" not in answer.stderr
 

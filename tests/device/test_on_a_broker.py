@@ -61,17 +61,17 @@ class Simulator:
         (trust / f"{cose.key_id(key).hex()}.pem").write_bytes(cose.public_pem(key))
         (folder / "tokens.json").write_text(json.dumps({name: f"token-{name}" for name in FLEET}))
         (folder / "password").write_text(SECRETS["enrol"] + "\n")
-        self._command = [sys.executable, "-m", "device_firmware_sim", "--port", str(port)]
-        self._command += ["--devices", str(DEVICES), "--seed", str(SEED), "--stream", str(stream)]
-        self._command += ["--tokens", f"{folder}/tokens.json", "--trust", f"{trust}"]
-        self._command += ["--state-dir", f"{folder}/state", "--world", f"{self.world}"]
-        self._command += ["--enrol-password-file", f"{folder}/password"]
-        self._command += ["--samples-per-second", "60", "--samples-per-pack", "30"]
+        self.command = [sys.executable, "-m", "device_firmware_sim", "--port", str(port)]
+        self.command += ["--devices", str(DEVICES), "--seed", str(SEED), "--stream", str(stream)]
+        self.command += ["--tokens", f"{folder}/tokens.json", "--trust", f"{trust}"]
+        self.command += ["--state-dir", f"{folder}/state", "--world", f"{self.world}"]
+        self.command += ["--enrol-password-file", f"{folder}/password"]
+        self.command += ["--samples-per-second", "60", "--samples-per-pack", "30"]
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            self._command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         assert "ready" in self._process.stdout.readline()
@@ -199,6 +199,14 @@ def test_a_token_that_nobody_knows_keeps_a_device_out(simulator, server):
     server.wait_for(lambda: sum(bool(w) for w in server.said[TopicKind.TD].values()) == DEVICES - 1)
     assert not server.said[TopicKind.TD][stranger]
     assert simulator.stop(signal.SIGINT)[0] == 0
+
+
+def test_two_simulations_cannot_be_the_same_devices(simulator, server, broker, tmp_path):
+    simulator.start()
+    second = subprocess.run(simulator.command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 2
+    assert "in use by another simulation" in second.stderr
+    assert simulator.stop()[0] == 0
 
 
 def test_it_waits_for_a_broker_that_is_not_there_yet(simulator, broker):

@@ -80,7 +80,7 @@ def test_it_works_on_while_the_connection_is_gone(tmp_path, peer, stream, digit_
 
 def test_a_silent_server_is_reminded_less_and_less_often(tmp_path, peer, stream, digit_network):
     bench = working(tmp_path, peer, stream, digit_network, "esp32dev")
-    bench.pass_time(900)
+    bench.pass_time(500)
     sent = [pack.sequence for pack in packs(bench)]
     assert set(sent) == set(range(1, WINDOW_PACKS + 1))
     assert 3 < sent.count(1) < 8
