@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
+from pathlib import Path
 from typing import Any
 
 import structlog
+
+
+def log_to_file(path: Path) -> None:
+    """From here on this process's log lines go to a file, as its screen shows something else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = path.open("a", encoding="utf-8")
+    atexit.register(stream.close)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(stream)
 
 
 def logging_configuration(level: str, as_json: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from deploy.accounts import ADMINISTRATOR
 
 _COUNT_DEVICES = """
 PREFIX tf: <https://w3id.org/tinyfleet/ontology#>
-SELECT (COUNT(DISTINCT ?device) AS ?devices) WHERE { ?device a tf:Device ; tf:hasProfile ?profile }
+SELECT (COUNT(DISTINCT ?device) AS ?devices) WHERE { ?device a tf:Device ; tf:profile ?profile }
 """
 
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 COUNT_FITS = """
 PREFIX tf: <https://w3id.org/tinyfleet/ontology#>
 SELECT ?device ?variant WHERE {
-  ?device a tf:Device ; tf:hasProfile ?profile . ?profile tf:fits ?variant .
+  ?device a tf:Device ; tf:profile ?profile . ?variant tf:fits ?profile .
 }
 """
 

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from deploy.demo.folder import MARK, NotOurs, fresh_folder
+from deploy.logs import log_to_file
 
 _STARTED_AGAIN = "TINYFLEET_DEMO_FOLDER"
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if os.environ.get(_STARTED_AGAIN) != str(settings.VAR_DIR):
             _start_again_in_own_folder()
+        log_to_file(settings.VAR_DIR / "logs" / "demo.log")
         call_command("migrate", verbosity=0)
         call_command("load_catalogue", verbosity=0)
         # Imported here, since it loads the learning libraries: not before the folder is ours.
