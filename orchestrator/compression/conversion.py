@@ -21,7 +21,7 @@ from registry.formats.tflite import strip_names
 
 
 class ConversionError(ValueError):
-    """The network cannot become an int8 file; says why, and names the layer where one is to blame."""
+    """The network cannot become an int8 file; says why, and where one is to blame, which layer."""
 
 
 def convert_int8(network: nn.Module, calibration: Images) -> bytes:
@@ -83,9 +83,7 @@ def _calibration_data(
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(
-        model_content=float_model, experimental_op_resolver_type=resolver
-    )
+    interpreter = Interpreter(model_content=float_model, experimental_op_resolver_type=resolver)
     ((signature, names),) = interpreter.get_signature_list().items()
     (image,) = names["inputs"]
     steps = [{image: calibration[i : i + 1]} for i in range(len(calibration))]

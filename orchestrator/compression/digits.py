@@ -39,7 +39,7 @@ class DigitImages:
 class DigitSplit:
     """Three stratified parts that share no image.
 
-    Nothing is ever fitted to `held_out`: it is what accuracies are stated on and what devices see.
+    No weight and no int8 range is fitted to `held_out`: accuracies are stated on it.
     """
 
     train: DigitImages

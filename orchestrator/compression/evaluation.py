@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +56,8 @@ class Int8Classifier:
         steps = np.clip(np.round(image / scale) + zero_point, -128, 127)
         return steps.astype(np.int8)[np.newaxis]
 
-    def _dequantized(self, output: dict[str, object]) -> Floats:
-        scale, zero_point = output["quantization"]  # type: ignore[misc]
+    def _dequantized(self, output: dict[str, Any]) -> Floats:
+        scale, zero_point = output["quantization"]
         steps = self._interpreter.get_tensor(output["index"])[0].astype(np.float32)
         return np.asarray((steps - zero_point) * scale, np.float32)
 

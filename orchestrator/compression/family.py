@@ -1,4 +1,4 @@
-"""The digit family: one task, networks for parts from 20 kB of RAM upwards, and how each is made."""
+"""The digit family: networks for parts from 20 kB of RAM upwards, and how each is made."""
 
 from __future__ import annotations
 
@@ -93,22 +93,32 @@ _LARGE = DigitNetworkConfig(16, 32, 64, body_blocks=1, padded=True)
 
 
 def digit_family(seed: int = 0) -> FamilyRecipe:
-    """Seven variants, smallest first. Widths were chosen by float accuracy over four seeds."""
+    """Seven variants, each parent before its child.
+
+    Widths, epochs and distortions were chosen by the held-out accuracy of seeds 0 to 3, so what
+    those seeds give is flattered by the choice; docs/how-to/train.md states that of other seeds.
+    """
     hard_swish = Activation.HARD_SWISH
     return FamilyRecipe(
         seed=seed,
         variants={
-            "nano": _scratch(70, stem=8, body=12, features=16),
+            "nano": _scratch(60, stem=8, body=12, features=16),
             "small": _scratch(50, stem=8, body=16, features=32),
-            "medium": _scratch(40, stem=16, body=24, features=32, body_blocks=1, padded=True),
+            "medium": _scratch(25, stem=16, body=24, features=32, body_blocks=1, padded=True),
             "large": Scratch(_LARGE, FitConfig(epochs=30)),
             "pruned": Pruned("large", PruningConfig(0.5), FitConfig(epochs=20)),
             "swish": _scratch(
-                30, stem=12, body=24, features=48, residual_blocks=1, expansion=48,
-                padded=True, activation=hard_swish,
+                30,
+                stem=12,
+                body=24,
+                features=48,
+                residual_blocks=1,
+                expansion=48,
+                padded=True,
+                activation=hard_swish,
             ),
             "wide": _scratch(
-                22, stem=24, body=40, features=64, residual_blocks=1, expansion=208, padded=True
+                30, stem=24, body=40, features=64, residual_blocks=1, expansion=208, padded=True
             ),
         },
     )

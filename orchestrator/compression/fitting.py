@@ -57,7 +57,8 @@ def fit(
         optimizer, config.learning_rate, total_steps=steps
     )
     loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
-    network.train().to(memory_format=torch.channels_last)  # a third faster on a CPU
+    # Channels last is a third faster on a CPU; torch's annotations do not know the argument.
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for epoch in range(config.epochs):
         for batch, wanted in _batches(images, labels, config, generator):
             loss = loss_of(network(batch)[0], wanted)
@@ -66,7 +67,7 @@ def fit(
             optimizer.step()
             schedule.step()
         on_epoch((epoch + 1) / config.epochs)
-    network.eval().to(memory_format=torch.contiguous_format)
+    network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 def float_accuracy(network: nn.Module, data: DigitImages) -> float:
@@ -87,14 +88,10 @@ def _batches(
     order = torch.randperm(len(labels), generator=generator)
     images, labels = _distorted(images[order], config, generator), labels[order]
     images = images + config.noise * torch.randn(images.shape, generator=generator)
-    yield from zip(
-        images.split(config.batch_size), labels.split(config.batch_size), strict=True
-    )
+    yield from zip(images.split(config.batch_size), labels.split(config.batch_size), strict=True)
 
 
-def _distorted(
-    images: torch.Tensor, config: FitConfig, generator: torch.Generator
-) -> torch.Tensor:
+def _distorted(images: torch.Tensor, config: FitConfig, generator: torch.Generator) -> torch.Tensor:
     """Each of (n, side, side, 1) rotated, scaled and shifted by a chance of its own."""
     count, side = images.shape[:2]
 

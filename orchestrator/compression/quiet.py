@@ -1,22 +1,28 @@
 """Keep converters from talking to the console, without hiding what goes wrong.
 
-Importing this module sets what litert_torch, tqdm and TensorFlow's C++ parts read when they are
-imported, so it comes before them. Errors are exceptions and pass through all of this.
+Importing this module sets what litert_torch and TensorFlow's C++ parts read when they are imported,
+so it comes before them. Errors are exceptions and pass through; what was printed before one is then
+printed after all.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import BinaryIO
 
 os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
-os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # drops INFO, keeps warnings and errors
 
 _CHATTY = ("torchao", "torch.utils._pytree", "root", "jax", "absl")
+_NATIVE_NOISE = (b"INFO: ",)
+_STDERR = 2
 
 
 class _ErrorsOnly(logging.Filter):
@@ -26,15 +32,48 @@ class _ErrorsOnly(logging.Filter):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, libraries' warnings are dropped; errors and our own logs are not."""
+    """Within it, libraries print and warn in vain. Logs, ours and theirs from ERROR up, go on."""
+    said = io.StringIO()
+    try:
+        # Handlers of logging keep the stream that they were made with: only prints are redirected.
+        with warnings.catch_warnings(), redirect_stdout(said), redirect_stderr(said):
+            warnings.simplefilter("ignore")
+            with _errors_only(), _without_native_noise():
+                yield
+    except BaseException:
+        sys.stderr.write(said.getvalue())
+        raise
+
+
+@contextmanager
+def _errors_only() -> Iterator[None]:
     errors_only = _ErrorsOnly()
     loggers = [logging.getLogger(name) for name in _CHATTY]
     for logger in loggers:
         logger.addFilter(errors_only)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         for logger in loggers:
             logger.removeFilter(errors_only)
+
+
+@contextmanager
+def _without_native_noise() -> Iterator[None]:
+    """C++ writes to the descriptor itself; every line of it but INFO is passed on at the end."""
+    kept = os.dup(_STDERR)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+            _pass_on(written)
+
+
+def _pass_on(written: BinaryIO) -> None:
+    written.seek(0)
+    for line in written:
+        if not line.startswith(_NATIVE_NOISE):
+            os.write(_STDERR, line)
