@@ -15,7 +15,8 @@ from django.db.models import QuerySet
 from orchestrator.models import Deployment, DeploymentEvent, DeploymentPurpose, Wave
 from orchestrator.policy.lifecycle import is_final, may_follow
 from orchestrator.protocol.messages import DeploymentStatus
-from registry.services.inventory import set_installed
+from registry.models import Device, Variant
+from registry.services.inventory import set_all_installed
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,24 @@ Item = TypeVar("Item")
 # SQLite bounds the number of parameters of one statement.
 CHUNK = 500
 MAX_DETAIL = 500
+# What a change reads. The reasons, the manifest and the variant's description are long.
+_READ = (
+    "status",
+    "progress",
+    "result_code",
+    "detail",
+    "purpose",
+    "attempt",
+    "sequence",
+    "installed_at",
+    "soak_ends_at",
+    "wave__number",
+    "wave__rollout__soak_s",
+    "wave__rollout__health",
+    "device__device_id",
+    "variant__artifact_id",
+    "previous_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +68,7 @@ class DeploymentChanges:
         self._now = now
         self._rows: dict[Deployment, _Row] = {}
         self._events: list[DeploymentEvent] = []
-        self._installed: dict[Deployment, None] = {}
+        self._installed: dict[Device, Variant] = {}
 
     def status_of(self, deployment: Deployment) -> DeploymentStatus:
         """Its status with what has been collected so far."""
@@ -82,8 +101,8 @@ class DeploymentChanges:
             soak_ends_at=self._now + _soak(deployment) if installed else row.soak_ends_at,
         )
         self._events.append(self._event(deployment, self._rows[deployment]))
-        if installed:
-            self._installed[deployment] = None
+        if installed and deployment.variant is not None:
+            self._installed[deployment.device] = deployment.variant
 
     def progress(self, deployment: Deployment, fraction: float) -> None:
         """Further within the same status; no event."""
@@ -95,8 +114,8 @@ class DeploymentChanges:
             self._update(row, ids)
         DeploymentEvent.objects.bulk_create(self._events, batch_size=CHUNK)
         self._mark_waves()
-        for deployment in self._installed:
-            set_installed(deployment.device, deployment.variant, self._now)
+        for chunk in chunks(list(self._installed.items())):
+            set_all_installed(dict(chunk), self._now)
         self._log()
         return sum(row.was != row.status for row in self._rows.values())
 
@@ -177,8 +196,7 @@ def locked(deployments: QuerySet[Deployment], limit: int | None = None) -> list[
     SQLite has no row locks and needs none: its transactions take the write lock at their start.
     """
     rows = deployments.select_related("wave__rollout", "device", "variant").order_by("pk")
-    rows = rows.defer("manifest", "device__td").select_for_update(of=("self",))
-    return list(rows[:limit])
+    return list(rows.only(*_READ).select_for_update(of=("self",))[:limit])
 
 
 def move_all(

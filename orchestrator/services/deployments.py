@@ -1,8 +1,11 @@
-"""One device's update: what to sign, what to publish, and what the device's words change."""
+"""One device's update from the server's side: what to sign, what stands in the device's topics.
+
+What the device says about it is in `device_words`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import structlog
@@ -11,30 +14,17 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from orchestrator.models import (
-    Deployment,
-    DeploymentPurpose,
-    RolloutStatus,
-    WaveStatus,
-)
-from orchestrator.policy.lifecycle import (
-    BEFORE_INSTALLED,
-    ON_ITS_WAY,
-    Progress,
-    Running,
-    Transition,
-    advance,
-    reconcile,
-)
-from orchestrator.protocol.messages import DeploymentStatus, Report, State
-from orchestrator.services.deployment_changes import MAX_DETAIL, DeploymentChanges, locked
+from orchestrator.models import Deployment, DeploymentPurpose, RolloutStatus, WaveStatus
+from orchestrator.policy.lifecycle import BEFORE_INSTALLED, ON_ITS_WAY
+from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.services.deployment_changes import DeploymentChanges, locked
+from orchestrator.services.device_words import apply_report, apply_reports, apply_state
 from orchestrator.services.manifests import (
     ManifestImpossible,
     block_exponents,
     desired_manifest,
 )
-from registry.models import Device, DeviceStatus, Variant
-from registry.services.inventory import set_installed
+from registry.models import Device, DeviceStatus
 
 __all__ = [
     "ManifestImpossible",
@@ -58,118 +48,6 @@ _SENDABLE = Q(
 ) | Q(purpose=DeploymentPurpose.REVERT)
 
 
-def apply_report(device: Device, report: Report, now: datetime) -> bool:
-    """Take one report; returns whether a deployment changed its status."""
-    return apply_reports([(device, report)], now) > 0
-
-
-def apply_reports(batch: Sequence[tuple[Device, Report]], now: datetime) -> int:
-    """Take reports in the order in which they came, in one transaction.
-
-    Returns how many deployments changed their status. What is late, repeated, about another
-    device's deployment or about none changes nothing.
-    """
-    with transaction.atomic():
-        known = _reported_deployments(batch)
-        changes = DeploymentChanges(now)
-        for device, report in batch:
-            deployment = known.get((device.pk, report.deployment))
-            if deployment is not None:
-                _take(changes, deployment, report)
-            else:
-                _note_stray(device, report)
-        return changes.write()
-
-
-def _reported_deployments(
-    batch: Sequence[tuple[Device, Report]],
-) -> dict[tuple[int, object], Deployment]:
-    named = {report.deployment for _, report in batch if report.deployment is not None}
-    rows = locked(Deployment.objects.filter(pk__in=named))
-    return {(row.device_id, row.pk): row for row in rows}
-
-
-def _take(changes: DeploymentChanges, deployment: Deployment, report: Report) -> None:
-    outcome = advance(
-        changes.status_of(deployment),
-        report.status,
-        report.code,
-        progress=report.progress,
-        known_progress=changes.progress_of(deployment),
-    )
-    if isinstance(outcome, Transition):
-        fraction = min(report.progress, 1.0)
-        changes.move(deployment, outcome.status, report.code.value, report.detail, fraction)
-    elif isinstance(outcome, Progress):
-        changes.progress(deployment, min(outcome.fraction, 1.0))
-
-
-def _note_stray(device: Device, report: Report) -> None:
-    """A report that names no deployment of this device ends none: it may be old and repeated.
-
-    Where the device could not read its manifest, the open deployment shows why it waits.
-    """
-    log.warning("report_names_no_deployment", device=device.device_id, code=report.code.value)
-    if report.deployment is None:
-        waiting = Deployment.objects.filter(device=device, is_open=True, status__in=ON_ITS_WAY)
-        detail = f"the device could not read a manifest: {report.detail}"[:MAX_DETAIL]
-        waiting.update(result_code=report.code.value, detail=detail)
-
-
-def apply_state(device: Device, state: State, now: datetime) -> bool:
-    """Take a device's level: what runs. Returns whether a deployment changed its status.
-
-    A device that runs the desired digest under the desired sequence number is installed, whatever
-    reports were lost; one that runs another after that went back.
-    """
-    seen = Running(state.digest, state.sequence)
-    with transaction.atomic():
-        published = Deployment.objects.filter(
-            device=device, is_open=True, sequence__isnull=False, manifest__isnull=False
-        )
-        changes = DeploymentChanges(now)
-        deployments = locked(published)
-        for deployment in deployments:
-            _level(changes, deployment, seen)
-        changed = changes.write()
-        _note_running(device, state.digest, deployments, now)
-        return changed > 0
-
-
-def _level(changes: DeploymentChanges, deployment: Deployment, seen: Running) -> None:
-    if deployment.variant is None or deployment.sequence is None:
-        return
-    wanted = Running(deployment.variant.artifact_id, deployment.sequence)
-    outcome = reconcile(DeploymentStatus(deployment.status), wanted, seen)
-    if isinstance(outcome, Transition):
-        went_back = outcome.status is DeploymentStatus.ROLLED_BACK
-        code = "reverted" if went_back else "ok"
-        changes.move(deployment, outcome.status, code, "by its state")
-
-
-def _note_running(
-    device: Device, digest: str | None, deployments: Iterable[Deployment], now: datetime
-) -> None:
-    """The inventory says what runs, also where that is the outcome of no open deployment."""
-    current = Device.objects.select_related("installed").get(pk=device.pk)
-    if (current.installed.artifact_id if current.installed else None) == digest:
-        return
-    variant = _variant_of(digest, deployments)
-    if variant is None and digest is not None:
-        log.warning("unknown_digest_runs", device=device.device_id, digest=digest)
-    if variant != current.installed:
-        set_installed(current, variant, now)
-
-
-def _variant_of(digest: str | None, deployments: Iterable[Deployment]) -> Variant | None:
-    """The variant behind a digest: one that was sent before the newest that has these bytes."""
-    if digest is None:
-        return None
-    sent = (d.variant for d in deployments if d.variant and d.variant.artifact_id == digest)
-    newest = Variant.objects.filter(artifact_id=digest).order_by("-pk")
-    return next(sent, None) or newest.first()
-
-
 def pending_manifests(now: datetime | None = None, limit: int = 200) -> list[Deployment]:
     """Deployments whose turn it is and that no manifest was signed for yet, oldest first.
 
@@ -182,20 +60,30 @@ def pending_manifests(now: datetime | None = None, limit: int = 200) -> list[Dep
         expires_at__gt=now or timezone.now(),
     )
     admitted = _admitted(waiting)
+    if not admitted:
+        return []
     rows = waiting.filter(variant__artifact_id__in=admitted).select_related(
         "variant__artifact",
         "variant__release__model",
+        "variant__self_test",
         "device__profile__board",
         "device__profile__firmware__runtime",
-        "wave__rollout",
+    )
+    rows = rows.prefetch_related(
+        "variant__measurements__runtime",
+        "variant__measurements__board",
+        "variant__measurements__device__profile__board",
     )
     return list(rows.order_by("wave__started_at", "created_at", "pk")[:limit])
 
 
 def _admitted(waiting: QuerySet[Deployment]) -> list[str]:
     """The artifacts, by SHA-256, that the broker holds already or still has room for."""
+    wanted = list(_artifacts(waiting))
+    if not wanted:
+        return []  # asked several times a second, and mostly there is nothing
     held = {sha256: _retained_bytes(size) for sha256, size in _artifacts(_on_their_way())}
-    for sha256, size in _artifacts(waiting):
+    for sha256, size in wanted:
         retained = _retained_bytes(size)
         if sha256 in held or sum(held.values()) + retained <= settings.RETAINED_MAX_BYTES:
             held[sha256] = retained

@@ -20,7 +20,7 @@ from orchestrator.protocol.manifest import VENDOR_ID, Manifest, class_id
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.self_tests import self_test_of
 from registry.models import CapabilityProfile, Variant
-from registry.services.networks import need_of
+from registry.projection.facts import need_of
 from registry.services.profiles import capacity_of
 
 log = structlog.get_logger(__name__)
@@ -43,9 +43,11 @@ def desired_manifest(deployment: Deployment, now: datetime | None = None) -> Man
     the device will check.
     """
     variant, profile = _parts(deployment)
-    deployment.sequence = next_sequence(_accepted_sequence(deployment))
-    pending = Deployment.objects.filter(pk=deployment.pk, status=DeploymentStatus.PENDING)
-    pending.update(sequence=deployment.sequence)
+    self_test = self_test_of(variant)
+    with transaction.atomic():
+        deployment.sequence = next_sequence(_accepted_sequence(deployment))
+        pending = Deployment.objects.filter(pk=deployment.pk, status=DeploymentStatus.PENDING)
+        pending.update(sequence=deployment.sequence)
     return Manifest(
         vendor_id=VENDOR_ID,
         class_id=class_id(profile.board.slug),
@@ -62,7 +64,7 @@ def desired_manifest(deployment: Deployment, now: datetime | None = None) -> Man
         runtime=profile.firmware.runtime.name if profile.firmware else "",
         input_shape=_shape(variant, "inputs"),
         output_shape=_shape(variant, "outputs"),
-        self_test=self_test_of(variant),
+        self_test=self_test,
     )
 
 
@@ -105,7 +107,10 @@ def _parts(deployment: Deployment) -> tuple[Variant, CapabilityProfile]:
 
 
 def _arena_bytes(variant: Variant, profile: CapabilityProfile) -> int | None:
-    """What the interpreter will take on this device, as far as matching knows it."""
+    """What the interpreter will take on this device, as far as matching knows it.
+
+    Reads what `pending_manifests` has fetched with the variant, if it has.
+    """
     capacity = capacity_of(profile)
     figure = best_figure(
         need_of(variant).figures, Metric.ARENA_BYTES, capacity.runtime, capacity.board

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +11,8 @@ from orchestrator.services.targets import RolloutError, parse_target
 
 _HEALTH_LIMITS = ("max_accuracy_drop", "max_latency_ratio", "max_restarts")
 _MAX_NAME = 160
+# The signer signs no order that lives longer (deploy/signing_policy.py).
+MAX_LIFE = timedelta(days=31)
 
 
 def check_draft(rollout: Rollout, now: datetime) -> None:
@@ -66,8 +68,13 @@ def _check_health(health: Any) -> None:
 def _check_times(rollout: Rollout, now: datetime) -> None:
     if rollout.start_at is not None and rollout.start_at < now:
         raise RolloutError(f"The start, {rollout.start_at:%F %T %Z}, is in the past.")
-    if rollout.expires_at <= (rollout.start_at or now):
+    begins = rollout.start_at or now
+    if rollout.expires_at <= begins:
         raise RolloutError("The rollout would expire before it starts.")
+    if rollout.expires_at > begins + MAX_LIFE:
+        raise RolloutError(
+            f"The rollout would live longer than the {MAX_LIFE.days} days that the signer allows."
+        )
 
 
 def _is_number(value: Any) -> bool:

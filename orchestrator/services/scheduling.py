@@ -13,7 +13,7 @@ import structlog
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from orchestrator.services import leases, learning, rollouts
+from orchestrator.services import learning, leases, rollouts
 from registry.services import graph_sync
 
 log = structlog.get_logger(__name__)

@@ -29,7 +29,8 @@ def self_test_of(variant: Variant) -> SelfTest | None:
 
     Computed with the int8 file itself at the first call and kept.
     """
-    row = SelfTestVector.objects.filter(variant=variant).first()
+    fetched: SelfTestVector | None = getattr(variant, "self_test", None)
+    row = fetched or SelfTestVector.objects.filter(variant=variant).first()
     if row is None:
         if not _is_testable(variant):
             return None

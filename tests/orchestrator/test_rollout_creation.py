@@ -57,6 +57,7 @@ def fleet():
         ({"start_at": seconds(-1)}, "in the past"),
         ({"start_at": seconds(10), "expires_at": seconds(5)}, "expire before it starts"),
         ({"expires_at": seconds(0)}, "expire before it starts"),
+        ({"expires_at": seconds(32 * 86400)}, "longer than the 31 days"),
         ({"name": " "}, "needs a name"),
         ({"name": "x" * 161}, "needs a name"),
     ],

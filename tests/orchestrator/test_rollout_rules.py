@@ -96,7 +96,7 @@ def _play(policy: Policy, plans: list[list[str]], choices: list[int]) -> Campaig
 
 
 @given(policies, wave_plans, st.lists(st.integers(0, 1000), min_size=40, max_size=40))
-@settings(max_examples=500, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_it_ends_and_skips_no_wave(policy, plans, choices):
     campaign = _play(policy, plans, choices)
     assert campaign.end is not None
@@ -108,7 +108,7 @@ def test_it_ends_and_skips_no_wave(policy, plans, choices):
 
 
 @given(policies, wave_plans, st.lists(st.integers(0, 1000), min_size=40, max_size=40))
-@settings(max_examples=500, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_no_wave_starts_beside_a_broken_threshold(policy, plans, choices):
     campaign = Campaign(policy, plans)
     campaign.settle()
@@ -130,7 +130,7 @@ def _breaks(policy: Policy, wave: WaveCounts) -> bool:
 
 
 @given(percent, st.integers(1, 300), st.data())
-@settings(max_examples=500, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_thresholds_hold_to_the_device(threshold, total, data):
     """Against exact fractions: success at >=, error at >, no device more or fewer."""
     success = data.draw(st.integers(0, total))
