@@ -55,7 +55,7 @@ def send(demonstration: Running, variant: int, devices: list[str], name: str) ->
     return rollout
 
 
-@pytest.mark.parametrize("number, name", enumerate(PROCESSES), ids=PROCESSES)
+@pytest.mark.parametrize("number, name", list(enumerate(PROCESSES)), ids=PROCESSES)
 def test_every_device_ends_well(
     demonstration: Running, targets: dict, number: int, name: str
 ) -> None:
