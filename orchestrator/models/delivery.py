@@ -10,7 +10,6 @@ from django.db import models
 from orchestrator.protocol.messages import DeploymentStatus
 from registry.models import Device, Release, Variant
 
-
 STATUS_CHOICES = [(status.value, status.value) for status in DeploymentStatus]
 
 
