@@ -91,6 +91,11 @@ class MlflowTracker:
             )
         return str(made.version)
 
+    def set_alias(self, model: str, alias: str, version: str) -> None:
+        """From now on `models:/MODEL@ALIAS` is that version."""
+        with _understood():
+            self._client.set_registered_model_alias(model, alias, version)
+
     def _experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
 

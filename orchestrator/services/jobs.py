@@ -34,11 +34,15 @@ def enqueue(kind: str, payload: Mapping[str, Any] | None = None) -> Job:
     return job
 
 
-def claim(owner: str, now: datetime) -> Job | None:
-    """The oldest job that waits, or whose worker fell silent; None where there is none."""
+def claim(owner: str, now: datetime, only: int | None = None) -> Job | None:
+    """The oldest job that waits, or whose worker fell silent; None where there is none.
+
+    `only` is the key of the one job that is wanted.
+    """
     _give_up_on_exhausted(now)
     waits = Q(status=JobStatus.QUEUED) & (Q(ready_at=None) | Q(ready_at__lte=now))
     ready = waits | Q(status=JobStatus.RUNNING, lease_until__lte=now)
+    ready &= Q() if only is None else Q(pk=only)
     for job in Job.objects.filter(ready).order_by("id")[:20]:
         # Conditional on what was read: of several workers that read this row, one gets it.
         same = Job.objects.filter(pk=job.pk, status=job.status, lease_until=job.lease_until)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import transaction
 
 from orchestrator.gateways.mlflow import MlflowTracker, MlflowUnreachable, RunRecord
 from orchestrator.models import LearningStatus, LearningTask
@@ -33,18 +34,21 @@ _ROUND_TAG = "tinyfleet.learning_round"
 
 def log_release_job(context: JobContext, payload: Mapping[str, Any]) -> int:
     """Log the release in the payload; how many model versions it has."""
-    return log_release(Release.objects.get(pk=payload["release"]))
+    release = Release.objects.select_related("model").get(pk=payload["release"])
+    return log_release(release, lambda share: context.report(share, "logging to MLflow"))
 
 
-def log_release(release: Release) -> int:
+def log_release(release: Release, on_progress: Callable[[float], None]) -> int:
     """One run for the release, one below it for each variant, and a model version of each.
 
-    Raises Unavailable where MLflow does not answer; what was logged until then is kept.
+    `on_progress` is called before each variant with the share done, and may raise to stop. Raises
+    Unavailable where MLflow does not answer; what was logged until then is kept.
     """
     with _tracker() as tracker:
         parent = _release_run(tracker, release)
         variants = list(release.variants.select_related("artifact", "parent", "release__model"))
-        for variant in variants:
+        for done, variant in enumerate(variants):
+            on_progress(done / len(variants))
             _log_variant(tracker, variant, parent)
     return len(variants)
 
@@ -77,7 +81,7 @@ def _release_run(tracker: MlflowTracker, release: Release) -> str:
             tags={_RELEASE_TAG: _key(release)},
         )
         release.mlflow_run_id = _find_or_log(tracker, release.model.name, record)
-        release.save(update_fields=["mlflow_run_id"])
+        _save(release, "mlflow_run_id")
     return release.mlflow_run_id
 
 
@@ -93,7 +97,8 @@ def _log_variant(tracker: MlflowTracker, variant: Variant, parent: str) -> None:
     }
     variant.mlflow_run_id = run
     variant.mlflow_version = tracker.register_version(model, run, "model", tags)
-    variant.save(update_fields=["mlflow_run_id", "mlflow_version"])
+    tracker.set_alias(model, variant.name, variant.mlflow_version)
+    _save(variant, "mlflow_run_id", "mlflow_version")
 
 
 def _variant_record(variant: Variant) -> RunRecord:
@@ -184,6 +189,12 @@ def _find_or_log(
     tracker: MlflowTracker, experiment: str, record: RunRecord, parent: str = ""
 ) -> str:
     return tracker.find_run(experiment, record.tags) or tracker.log_run(experiment, record, parent)
+
+
+@transaction.atomic
+def _save(row: Release | Variant, *fields: str) -> None:
+    """In one transaction with the mark that its graph is out of date."""
+    row.save(update_fields=list(fields))
 
 
 def _key(release: Release) -> str:

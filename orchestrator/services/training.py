@@ -6,7 +6,7 @@ are registered are not trained again, and MLflow is asked what it has before it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -63,14 +63,16 @@ def _release(job: Job, model_name: str, recipe: FamilyRecipe) -> Release:
     return release
 
 
-def _progress(context: JobContext) -> Any:
+def _progress(context: JobContext) -> Callable[[float, str], None]:
     def report(share: float, doing: str) -> None:
         context.report(_SHARE_OF_TRAINING * share, doing)
 
     return report
 
 
+@transaction.atomic
 def _register(release: Release, built: BuiltVariant) -> Variant:
+    """With all that is known of it at once: an attempt that follows takes it as finished."""
     parent = release.variants.filter(name=built.parent).first() if built.parent else None
     variant = networks.register_variant(
         release,
@@ -90,11 +92,18 @@ def _register(release: Release, built: BuiltVariant) -> Variant:
     return variant
 
 
+def _logging_progress(context: JobContext) -> Callable[[float], None]:
+    def report(share: float) -> None:
+        done = _SHARE_OF_TRAINING + (1 - _SHARE_OF_TRAINING) * share
+        context.report(done, "logging to MLflow")
+
+    return report
+
+
 def _log(context: JobContext, release: Release) -> dict[str, Any]:
     """MLflow being away stops nothing: another job logs the release when it is back."""
-    context.report(_SHARE_OF_TRAINING, "logging to MLflow")
     try:
-        return {"mlflow_versions": log_release(release)}
+        return {"mlflow_versions": log_release(release, _logging_progress(context))}
     except Unavailable as away:
         jobs.enqueue(LOG_RELEASE, {"release": release.pk})
         log.warning("mlflow_away", release=release.pk, reason=str(away))

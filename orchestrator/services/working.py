@@ -75,9 +75,9 @@ class Worker:
             if not self.run_one():
                 self._stop.wait(_IDLE_S)
 
-    def run_one(self) -> bool:
-        """Run the next job, if there is one; whether there was."""
-        job = jobs.claim(self.owner, timezone.now())
+    def run_one(self, only: int | None = None) -> bool:
+        """Run the next job, or `only` that one, if it is ready; whether it was."""
+        job = jobs.claim(self.owner, timezone.now(), only)
         if job is None:
             return False
         context = JobContext(job, self._stop)
