@@ -71,6 +71,7 @@ class Scheduler:
             for thread in threads:
                 thread.join(JOIN_S)
             leases.give_up(LEASE, self.owner, timezone.now())
+            connection.close()
 
     def _keep_lease(self) -> None:
         while not self._stop.is_set():
