@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from amqtt.errors import BrokerError
 
 from deploy.broker_rules import AccessRules, RulesError
 from deploy.embedded_broker import EmbeddedBroker
+
+SHUTDOWN_TIMEOUT_S = 3.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,12 +53,20 @@ async def _serve(options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     rules = AccessRules(options.passwords, options.acl)
     broker = EmbeddedBroker(rules, _listener(options), options.max_packet_bytes)
-    logging.getLogger("amqtt").setLevel(logging.ERROR)
+    amqtt = logging.getLogger("amqtt")
+    amqtt.setLevel(logging.CRITICAL)  # what fails in start() is raised and told by main()
     await broker.start()
+    amqtt.setLevel(logging.ERROR)
     sys.stdout.write("broker ready\n")
     sys.stdout.flush()
     await ended.wait()
-    await broker.shutdown()
+    try:
+        async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
+            await broker.shutdown()
+    finally:
+        # Not by asyncio's own end: it waits for every task, and some of amqtt's swallow their
+        # cancellation (Python 3.11's wait_for). Nothing is left to be saved.
+        os._exit(0)
 
 
 def _listener(options: argparse.Namespace) -> ListenerConfig:

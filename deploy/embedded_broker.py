@@ -30,6 +30,7 @@ from deploy.broker_rules import Access, AccessRules, RulesError
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 2.0
 TAKE_OVER_TIMEOUT_S = 5.0
 RULES_POLL_S = 0.5
 KEEP_ALIVE_FACTOR = 1.5  # MQTT 3.1.1, 3.1.2.10
@@ -53,8 +54,28 @@ class LimitedReader(StreamReaderAdapter):  # type: ignore[misc]
         return content
 
 
-class SilenceEndingHandler(BrokerProtocolHandler):  # type: ignore[misc]
-    """Ends a connection that has been silent for longer than its keep-alive allows."""
+class AbortableWriter(StreamWriterAdapter):  # type: ignore[misc]
+    """A writer that can be ended without waiting for a peer that no longer reads."""
+
+    def abort(self) -> None:
+        """End the connection; what is still in the buffer is lost."""
+        self.is_closed = True
+        self._writer.transport.abort()
+
+
+class EndingHandler(BrokerProtocolHandler):  # type: ignore[misc]
+    """A connection that ends: when it is silent beyond its keep-alive, and when it is told to."""
+
+    async def stop(self) -> None:
+        writer = self.writer
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await super().stop()
+        except TimeoutError:
+            # The peer does not read, or wait_for swallowed the reader's cancellation (Python 3.11).
+            log.warning("a connection did not end by itself")
+            if isinstance(writer, AbortableWriter):
+                writer.abort()
 
     def handle_read_timeout(self) -> None:
         if self._disconnect_waiter is not None and not self._disconnect_waiter.done():
@@ -107,7 +128,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     ) -> None:
         """A TCP connection; whatever its client sends ends this connection at worst."""
         limited = LimitedReader(reader, self._max_packet_bytes)
-        adapter = StreamWriterAdapter(writer)
+        adapter = AbortableWriter(writer)
         try:
             await self._client_connected(listener_name, limited, adapter)
         except _BROKEN as error:
@@ -120,7 +141,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     ) -> tuple[BrokerProtocolHandler, Session]:
         try:
             handler, session = await asyncio.wait_for(
-                SilenceEndingHandler.init_from_connect(reader, writer, self.plugins_manager),
+                EndingHandler.init_from_connect(reader, writer, self.plugins_manager),
                 CONNECT_TIMEOUT_S,
             )
         except _BROKEN as error:
@@ -170,7 +191,11 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         handler = self._sessions.get(client, (None, None))[1]
         if handler is not None:
             await handler.handle_connection_closed()
-        await asyncio.wait_for(ended.wait(), TAKE_OVER_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(TAKE_OVER_TIMEOUT_S):
+                await ended.wait()
+        except TimeoutError:
+            log.warning("the old connection of %s is still ending", client)
 
     async def _handle_client_session(
         self,

@@ -37,13 +37,18 @@ POLL_SHARE = 0.1
 """Looking for changes may take this share of the gateway's time."""
 
 
-def build_gateway(now: Callable[[], datetime] = timezone.now) -> Gateway:
-    """The gateway of this installation, not yet connected."""
+def broker_link() -> BrokerLink:
+    """This installation's connection to its broker, not yet begun."""
     account = Account(
         settings.MQTT_HOST, settings.MQTT_PORT, GATEWAY_USER, gateway_password(), CLIENT_ID
     )
+    return BrokerLink(account, GATEWAY_SUBSCRIPTIONS)
+
+
+def build_gateway(now: Callable[[], datetime] = timezone.now) -> Gateway:
+    """The gateway of this installation, not yet connected."""
     return Gateway(
-        BrokerLink(account, GATEWAY_SUBSCRIPTIONS),
+        broker_link(),
         Signing(SigningClient(settings.SIGNER_SOCKET, settings.NETWORK_TIMEOUT_S)),
         RetainedJournal(settings.BROKER_DIR / "retained"),
         now,
@@ -84,6 +89,11 @@ class Gateway:
         finally:
             self.stop()
 
+    @property
+    def epoch(self) -> int:
+        """Number of the connection on which everything has been published; 0 before the first."""
+        return self._epoch
+
     def start(self) -> None:
         """Begin to connect."""
         write_password_file()
@@ -103,7 +113,7 @@ class Gateway:
             self._poll()
             self._retry_s = RETRY_MIN_S
         except (DatabaseError, InterfaceError) as error:
-            log.exception("database_failed", retry_in_s=self._retry_s, error=str(error))
+            log.error("database_failed", retry_in_s=self._retry_s, error=str(error))
             (stop or threading.Event()).wait(self._retry_s)
             self._retry_s = min(2 * self._retry_s, RETRY_MAX_S)
             close_old_connections()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 import structlog
+from django.db import DatabaseError
 
 from orchestrator.gateways.signing import SignerUnreachable, SigningClient, SigningRefused
 from orchestrator.models import Deployment, LearningTask
+from orchestrator.protocol.manifest import Manifest
 from orchestrator.services import deployments, learning
 
 log = structlog.get_logger(__name__)
 
 BACK_OFF_MIN_S = 0.5
 BACK_OFF_MAX_S = 15.0
+STORAGE_RETRY_S = 30.0
 MANIFESTS_AT_ONCE = 50
 
 
@@ -27,6 +31,7 @@ class Signing:
         self._clock = clock
         self._back_off_s = BACK_OFF_MIN_S
         self._not_before = 0.0
+        self._unreadable: dict[UUID, float] = {}
 
     def sign_waiting(self, now: datetime) -> int:
         """Sign some of what waits; returns how many were signed. What remains waits on."""
@@ -45,13 +50,37 @@ class Signing:
         return signed
 
     def _sign_manifest(self, deployment: Deployment, now: datetime) -> bool:
+        order = self._order(deployment, now)
+        if order is None:
+            return False
         try:
-            envelope = self._signer.sign_manifest(deployments.desired_manifest(deployment, now))
-        except (deployments.ManifestImpossible, SigningRefused) as error:
-            log.error("manifest_refused", deployment=str(deployment.pk), reason=str(error))
-            deployments.refuse_to_send(deployment, str(error), now)
+            envelope = self._signer.sign_manifest(order)
+        except SigningRefused as error:
+            _refuse(deployment, str(error), now)
             return False
         return deployments.attach_manifest(deployment, envelope, now)
+
+    def _order(self, deployment: Deployment, now: datetime) -> Manifest | None:
+        """The manifest to sign. None where there is none now, or none at all: that ends it.
+
+        Making one may run the network for its self-test, so anything may go wrong here, and one
+        network that cannot run must not keep the others from being sent.
+        """
+        if self._clock() < self._unreadable.get(deployment.pk, 0.0):
+            return None
+        try:
+            return deployments.desired_manifest(deployment, now)
+        except deployments.ManifestImpossible as error:
+            _refuse(deployment, str(error), now)
+        except OSError as error:
+            log.error("artifact_unreadable", deployment=str(deployment.pk), error=str(error))
+            self._unreadable[deployment.pk] = self._clock() + STORAGE_RETRY_S
+        except DatabaseError:
+            raise
+        except Exception as error:
+            log.exception("manifest_failed", deployment=str(deployment.pk))
+            _refuse(deployment, f"no manifest can be made: {error}", now)
+        return None
 
     def _sign_task(self, task: LearningTask, now: datetime) -> bool:
         try:
@@ -61,3 +90,8 @@ class Signing:
             learning.refuse_to_send(task, str(error), now)
             return False
         return learning.attach_task(task, envelope)
+
+
+def _refuse(deployment: Deployment, why: str, now: datetime) -> None:
+    log.error("manifest_refused", deployment=str(deployment.pk), reason=why)
+    deployments.refuse_to_send(deployment, why, now)

@@ -121,6 +121,10 @@ class Client:
         """Returns when the broker has acknowledged it."""
         self._mqtt.publish(topic, payload, qos=1, retain=retain).wait_for_publish(TIMEOUT_S)
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish without waiting for an answer."""
+        self._mqtt.publish(topic, payload, qos=1)
+
     def receive(self, timeout: float = TIMEOUT_S) -> Received:
         return self.inbox.get(timeout=timeout)
 
