@@ -127,16 +127,18 @@ def _join(token: EnrolmentToken, enrolment: Enrolment, now: datetime) -> Enrolme
     before = Device.objects.filter(device_id=enrolment.device_id).first()
     device = accept_device(enrolment.device_id, public_key=enrolment.public_key, at=now)
     if before is not None and before.public_key != enrolment.public_key:
-        _forget_counts(device)
+        _begin_boots_anew(device)
     _keep_credential(device, enrolment, now)
     transaction.on_commit(write_password_file)
     return ACCEPTED
 
 
-def _forget_counts(device: Device) -> None:
-    """A device with a new key was wiped: it counts its boots from the start again."""
-    shadow = DeviceShadow.objects.filter(device=device)
-    shadow.update(boot=0, online=False, acked_boot=0, acked_sequence=0)
+def _begin_boots_anew(device: Device) -> None:
+    """A device with a new key was wiped, so its next words must not count as an older boot's.
+
+    What was acknowledged stays: it tells the device from where to count its boots on.
+    """
+    DeviceShadow.objects.filter(device=device).update(boot=0, online=False)
 
 
 def _without_token(device: Device | None, enrolment: Enrolment, now: datetime) -> EnrolmentResult:

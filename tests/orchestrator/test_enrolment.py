@@ -154,7 +154,8 @@ def test_a_fresh_token_gives_a_member_new_keys_and_a_new_count_of_boots() -> Non
     assert device.public_key == renewed.enrolment().public_key
     assert DeviceCredential.objects.get().verifier == renewed.verifier
     shadow = DeviceShadow.objects.get()
-    assert (shadow.boot, shadow.acked_boot, shadow.online) == (0, 0, False)
+    assert (shadow.boot, shadow.online) == (0, False)
+    assert (shadow.acked_boot, shadow.acked_sequence) == (9, 4), "tells it from where to count"
 
 
 def test_a_revoked_device_is_out_and_its_update_is_cancelled(passwords) -> None:
