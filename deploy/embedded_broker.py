@@ -16,7 +16,7 @@ import struct
 from collections import deque
 from typing import Any
 
-from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter, WriterAdapter
+from amqtt.adapters import ReaderAdapter, WriterAdapter
 from amqtt.broker import Broker, RetainedApplicationMessage, Server
 from amqtt.contexts import Action, BrokerConfig, ListenerConfig
 from amqtt.errors import AMQTTError, MQTTError, NoDataError
@@ -25,61 +25,23 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import ApplicationMessage, OutgoingApplicationMessage, Session
 from amqtt.utils import gen_client_id
 
+from deploy.broker_connections import (
+    AbortableWriter,
+    EndingHandler,
+    LimitedReader,
+    keep_for_later,
+)
 from deploy.broker_rules import Access, AccessRules, RulesError
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 2.0
 TAKE_OVER_TIMEOUT_S = 5.0
 RULES_POLL_S = 0.5
 KEEP_ALIVE_FACTOR = 1.5  # MQTT 3.1.1, 3.1.2.10
 SESSION_EXPIRY_S = 24 * 3600
-MAX_QUEUED_MESSAGES = 10_000
 
 _BROKEN = (AMQTTError, MQTTError, NoDataError, OSError, EOFError, ValueError, struct.error)
-
-
-class LimitedReader(StreamReaderAdapter):  # type: ignore[misc]
-    """Refuses a packet whose header announces more than the limit, before reading it."""
-
-    def __init__(self, reader: asyncio.StreamReader, max_bytes: int) -> None:
-        super().__init__(reader)
-        self._max_bytes = max_bytes
-
-    async def read(self, n: int = -1) -> bytes:
-        if n > self._max_bytes:
-            raise ConnectionError(f"a packet of {n} bytes is over {self._max_bytes}")
-        content: bytes = await super().read(n)
-        return content
-
-
-class AbortableWriter(StreamWriterAdapter):  # type: ignore[misc]
-    """A writer that can be ended without waiting for a peer that no longer reads."""
-
-    def abort(self) -> None:
-        """End the connection; what is still in the buffer is lost."""
-        self.is_closed = True
-        self._writer.transport.abort()
-
-
-class EndingHandler(BrokerProtocolHandler):  # type: ignore[misc]
-    """A connection that ends: when it is silent beyond its keep-alive, and when it is told to."""
-
-    async def stop(self) -> None:
-        writer = self.writer
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await super().stop()
-        except TimeoutError:
-            # The peer does not read, or wait_for swallowed the reader's cancellation (Python 3.11).
-            log.warning("a connection did not end by itself")
-            if isinstance(writer, AbortableWriter):
-                writer.abort()
-
-    def handle_read_timeout(self) -> None:
-        if self._disconnect_waiter is not None and not self._disconnect_waiter.done():
-            self._disconnect_waiter.set_result(None)
 
 
 class RoutingQueue(asyncio.Queue[ApplicationMessage]):
@@ -120,8 +82,6 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         if self._watcher is not None:
             self._watcher.cancel()
         await super().shutdown()
-
-    # Connecting
 
     async def stream_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
@@ -220,8 +180,6 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _authenticate(self, session: Session, _: ListenerConfig) -> bool:
         return True  # decided in _admits, before any session was touched
 
-    # Rules
-
     async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
         # Never suspends: amqtt calls this while it walks through dictionaries.
         access = Access.WRITE if action is Action.PUBLISH else Access.READ
@@ -252,8 +210,6 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     def _still_admitted(self, session: Session) -> bool:
         verifier = self._rules.verifier(session.username or "")
         return bool(verifier == session.attributes.get("tinyfleet.verifier"))
-
-    # Routing
 
     def route(self, session: Session, message: ApplicationMessage) -> None:
         """Queue a message for its subscribers and keep it if it is retained; or refuse it."""
@@ -290,7 +246,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
         if session.transitions.state == "connected" and handler is not None:
             tasks.append(asyncio.create_task(self._send(handler, session, copy)))
         else:
-            _keep_for_later(session, copy)
+            keep_for_later(session, copy)
 
     async def _send(
         self, handler: BrokerProtocolHandler, session: Session, message: ApplicationMessage
@@ -302,13 +258,13 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             )
         except (*_BROKEN, TimeoutError) as error:
             log.debug("not acknowledged: %s %s: %s", session.client_id, message.topic, error)
-            _keep_for_later(session, message)
+            keep_for_later(session, message)
         except asyncio.CancelledError:
             # The connection's end cancels what this task waits for; a shutdown cancels the task.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            _keep_for_later(session, message)
+            keep_for_later(session, message)
 
     async def _publish_session_retained_messages(self, session: Session) -> None:
         handler = self._get_handler(session)
@@ -338,13 +294,3 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             kept = self._retained_messages.get(a_filter)
             return [] if kept is None else [kept]
         return [m for t, m in self._retained_messages.items() if self._matches(t, a_filter)]
-
-
-def _keep_for_later(session: Session, message: ApplicationMessage) -> None:
-    """Queue for a lasting session's next connection; retained ones come by themselves then."""
-    if session.clean_session or not message.qos or message.retain:
-        return
-    if session.retained_messages.qsize() >= MAX_QUEUED_MESSAGES:
-        lost = session.retained_messages.get_nowait()
-        log.warning("queue full: %s lost a message of %s", session.client_id, lost.topic)
-    session.retained_messages.put_nowait(message)

@@ -141,6 +141,18 @@ class Client:
         self.inbox.put(Received(message.topic, message.payload, message.retain))
 
 
+def connect_when_known(broker: RunningBroker, device_id: str, secret: str) -> Client:
+    """A client of an account that the broker is only now being told of."""
+    clients: list[Client] = []
+
+    def accepted() -> bool:
+        clients.append(Client(broker.port, device_id, secret))
+        return clients[-1].connect()
+
+    wait_for(accepted, "the broker has read the new password file")
+    return clients[-1]
+
+
 def wait_for(condition: Callable[[], bool], what: str, timeout: float = TIMEOUT_S) -> None:
     """Poll for what another process does, where it gives no event to wait on."""
     until = time.monotonic() + timeout

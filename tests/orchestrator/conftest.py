@@ -1,15 +1,29 @@
-"""Fixtures of the MQTT tests: brokers that really run."""
+"""Fixtures of the MQTT tests: brokers, gateways and signers that really run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator.gateways import broker_files
 from orchestrator.gateways.broker_files import write_acl_file, write_password_file
-from tests.orchestrator.brokers import Client, RunningBroker, mosquitto_binary
+from orchestrator.protocol import cose
+from orchestrator.services.mqtt_gateway import Gateway, build_gateway
+from tests.orchestrator.brokers import (
+    REPOSITORY,
+    Client,
+    RunningBroker,
+    connect_when_known,
+    mosquitto_binary,
+    wait_for,
+)
+from tests.orchestrator.members import known_member
+
+Run = Callable[[Callable[[], bool], str], None]
 
 
 @pytest.fixture
@@ -54,3 +68,55 @@ def connect(broker: RunningBroker) -> Iterator:
 def server(connect) -> Client:
     """A client with the gateway's account, which may read and write everything."""
     return connect("gateway", broker_files.gateway_password())
+
+
+@pytest.fixture
+def gateway(broker: RunningBroker, settings, installation) -> Iterator[Gateway]:
+    settings.SIGNER_SOCKET = installation / "signer.sock"
+    settings.GATEWAY_POLL_S = 0.02
+    running = build_gateway()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def run(gateway: Gateway) -> Run:
+    """Lets the gateway work, in the test's own thread, until something has come about."""
+
+    def until(condition: Callable[[], bool], what: str) -> None:
+        def stepped() -> bool:
+            gateway.step()
+            return condition()
+
+        wait_for(stepped, what)
+
+    until(lambda: gateway.epoch > 0, "the gateway is connected")
+    return until
+
+
+@pytest.fixture
+def signer(installation, settings) -> Iterator[dict[bytes, cose.PublicKey]]:
+    """A running signer; gives the keys that a device would trust."""
+    trust = installation / "trust"
+    options = ["--socket", installation / "signer.sock", "--directory", installation / "signer"]
+    options += ["--trust", trust]
+    command = [sys.executable, "-m", "deploy.signer", *map(str, options)]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
+    try:
+        assert b"signer ready" in process.stdout.readline()
+        yield cose.trusted_keys(path.read_bytes() for path in trust.glob("*.pem"))
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture
+def pump(gateway, broker) -> Iterator[Client]:
+    """An accepted device called pump-1."""
+    identity = known_member("pump-1")
+    broker_files.write_password_file()
+    broker.reload()
+    client = connect_when_known(broker, identity.device_id, identity.secret)
+    yield client
+    client.close()
