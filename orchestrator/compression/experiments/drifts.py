@@ -11,7 +11,6 @@ from orchestrator.compression.digits import CLASSES, DigitImages, Images
 
 Drift = Callable[[DigitImages], DigitImages]
 
-_LEFT_OF_THE_LIGHT = 0.2
 _PERMUTATION_SEED = 1
 
 
@@ -21,6 +20,11 @@ def _seen(change: Callable[[Images], Images]) -> Drift:
         return replace(data, images=np.ascontiguousarray(images))
 
     return drift
+
+
+def _darkened(left: float) -> Drift:
+    """That share of the light is left: a lamp fails, a lens is covered with dust."""
+    return _seen(lambda images: images * np.float32(left))
 
 
 def _neighbourhood(images: Images) -> Images:
@@ -51,7 +55,8 @@ def _permuted(data: DigitImages) -> DigitImages:
 
 
 DRIFTS: Mapping[str, Drift] = {
-    "darken": _seen(lambda images: images * np.float32(_LEFT_OF_THE_LIGHT)),
+    "darken_to_fifth": _darkened(0.2),
+    "darken_to_tenth": _darkened(0.1),
     "fog": _seen(lambda images: np.float32(0.375) + images / np.float32(4)),
     "invert": _seen(lambda images: 1 - images),
     "half_inverted": _seen(_half_inverted),
