@@ -11,7 +11,7 @@ help:
 	@echo "make test          linters, types, floors and every test"
 	@echo "make soak          the exhaustive fault sweeps"
 	@echo "make bench         every figure, as JSON under var/bench"
-	@echo "make clean         remove .venv and var"
+	@echo "make clean         remove .venv, caches and the demonstration; your installation stays"
 
 $(INSTALLED): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit("TinyFleet needs Python 3.11, this is %d.%d; set PYTHON" % sys.version_info[:2] if sys.version_info[:2] != (3, 11) else 0)'
@@ -44,4 +44,4 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pytest -m bench
 
 clean:
-	rm -rf .venv var
+	rm -rf .venv var/demo var/bench .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -76,9 +78,18 @@ def secret_key(path: Path) -> str:
     given = os.environ.get("TINYFLEET_SECRET_KEY")
     if given:
         return given
+    return _kept(path, lambda: secrets.token_urlsafe(48))
+
+
+def installation_id(path: Path) -> str:
+    """What tells this installation from others where several share one MLflow or store."""
+    return _kept(path, lambda: str(uuid.uuid4()))
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        _publish_once(path, secrets.token_urlsafe(48))
+        _publish_once(path, make())
     return path.read_text()
 
 
@@ -97,17 +108,18 @@ def _publish_once(path: Path, text: str) -> None:
 
 
 def postgresql_database(url: str) -> dict[str, Any]:
-    """Django's database settings from postgresql://user:password@host:port/name."""
+    """Django's database settings from postgresql://user:password@host:port/name?sslmode=require."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured("TINYFLEET_DATABASE must be a postgresql:// address")
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.lstrip("/"),
+        "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": parts.port or "",
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
+        # Under ASGI a kept connection may outlive the thread that made it.
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": dict(parse_qsl(parts.query)),
     }

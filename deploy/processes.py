@@ -8,12 +8,32 @@ import sys
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from deploy.ports import Endpoint
 from deploy.supervisor import ProcessSpec
 
 _BIN = Path(sys.executable).parent
 _MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+
+
+def endpoints() -> list[tuple[str, Endpoint]]:
+    """Who needs which port of this machine."""
+    needs = [
+        ("broker", settings.MQTT_HOST, settings.MQTT_PORT, "MQTT", True),
+        ("graph", settings.GRAPH_HOST, settings.GRAPH_PORT, "GRAPH", not settings.GRAPH_URL),
+        ("mlflow", settings.MLFLOW_HOST, settings.MLFLOW_PORT, "MLFLOW", not settings.MLFLOW_URL),
+        ("web", settings.WEB_HOST, settings.WEB_PORT, "WEB", True),
+    ]
+    return [
+        (name, Endpoint(host, port, f"TINYFLEET_{part}_PORT"))
+        for name, host, port, part, ours in needs
+        if ours
+    ]
+
+
+def _endpoint(name: str) -> Endpoint:
+    return dict(endpoints())[name]
 
 
 def installation() -> list[ProcessSpec]:
@@ -32,13 +52,12 @@ def installation() -> list[ProcessSpec]:
 
 def broker() -> ProcessSpec:
     """Mosquitto where it is installed, else the embedded amqtt; the same rules in both."""
-    endpoint = Endpoint(settings.MQTT_HOST, settings.MQTT_PORT, "TINYFLEET_MQTT_PORT")
-    mosquitto = shutil.which("mosquitto", path=_search_path())
-    choice = settings.BROKER
-    if choice == "mosquitto" or (choice == "auto" and mosquitto):
+    endpoint = _endpoint("broker")
+    mosquitto = _mosquitto()
+    if mosquitto:
         return ProcessSpec(
             "broker",
-            [mosquitto or "mosquitto", "-c", str(_mosquitto_configuration())],
+            [mosquitto, "-c", str(_mosquitto_configuration())],
             endpoint=endpoint,
             reload_on=settings.BROKER_DIR / "passwords",
         )
@@ -55,9 +74,23 @@ def broker() -> ProcessSpec:
     )
 
 
-def _search_path() -> str:
-    """Debian puts Mosquitto where a user's PATH does not look."""
-    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+def _mosquitto() -> str | None:
+    """Mosquitto's program, or None where amqtt is to serve instead."""
+    if settings.BROKER not in {"auto", "mosquitto", "amqtt"}:
+        raise ImproperlyConfigured(
+            f"TINYFLEET_BROKER={settings.BROKER!r} is none of auto, mosquitto and amqtt"
+        )
+    if settings.BROKER == "amqtt":
+        return None
+    # Debian puts it where a user's PATH does not look.
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    found = shutil.which("mosquitto", path=path)
+    if settings.BROKER == "mosquitto" and found is None:
+        raise ImproperlyConfigured(
+            "TINYFLEET_BROKER=mosquitto, but Mosquitto is not installed; "
+            "install it or choose TINYFLEET_BROKER=amqtt"
+        )
+    return found
 
 
 def _mosquitto_configuration() -> Path:
@@ -76,7 +109,7 @@ def _mosquitto_configuration() -> Path:
 
 def graph() -> ProcessSpec:
     """The Oxigraph server, whose native binary comes with its wheel."""
-    endpoint = Endpoint(settings.GRAPH_HOST, settings.GRAPH_PORT, "TINYFLEET_GRAPH_PORT")
+    endpoint = _endpoint("graph")
     settings.GRAPH_DIR.mkdir(parents=True, exist_ok=True)
     argv = [str(_BIN / "oxigraph"), "serve", "--location", str(settings.GRAPH_DIR)]
     argv += ["--bind", str(endpoint), "--union-default-graph"]
@@ -88,12 +121,13 @@ def signer() -> ProcessSpec:
     argv = [sys.executable, "-m", "deploy.signer", "--socket", str(settings.SIGNER_SOCKET)]
     argv += ["--directory", str(settings.VAR_DIR / "signer")]
     argv += ["--trust", str(settings.KEYS_DIR / "trust")]
+    argv += ["--max-artifact-bytes", str(settings.ARTIFACT_MAX_BYTES)]
     return ProcessSpec("signer", argv, ready_line="signer ready")
 
 
 def mlflow() -> ProcessSpec:
     """One worker and no job execution: 0.5 GB instead of 2.9."""
-    endpoint = Endpoint(settings.MLFLOW_HOST, settings.MLFLOW_PORT, "TINYFLEET_MLFLOW_PORT")
+    endpoint = _endpoint("mlflow")
     directory: Path = settings.MLFLOW_DIR
     directory.mkdir(parents=True, exist_ok=True)
     argv = [str(_BIN / "mlflow"), "server", "--workers", "1"]
@@ -111,7 +145,7 @@ def mlflow() -> ProcessSpec:
 
 def web() -> ProcessSpec:
     """Admin, REST and SPARQL."""
-    endpoint = Endpoint(settings.WEB_HOST, settings.WEB_PORT, "TINYFLEET_WEB_PORT")
+    endpoint = _endpoint("web")
     argv = [sys.executable, "-m", "uvicorn", "deploy.asgi:application", "--no-access-log"]
     argv += ["--host", endpoint.host, "--port", str(endpoint.port), "--lifespan", "off"]
     return ProcessSpec("web", argv, endpoint=endpoint, url=f"http://{endpoint}/")

@@ -9,6 +9,7 @@ from deploy.environment import (
     bool_setting,
     bytes_setting,
     float_setting,
+    installation_id,
     int_setting,
     list_setting,
     secret_key,
@@ -19,10 +20,11 @@ from deploy.navigation import NAVIGATION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("TINYFLEET_VAR", BASE_DIR / "var")).resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds keys and sessions
 
 DEBUG = bool_setting("TINYFLEET_DEBUG", False)
 SECRET_KEY = secret_key(VAR_DIR / "keys" / "django")
+INSTALLATION_ID = installation_id(VAR_DIR / "keys" / "installation")
 ALLOWED_HOSTS = list_setting("TINYFLEET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 
 INSTALLED_APPS = [
@@ -102,7 +104,6 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 MEDIA_ROOT = VAR_DIR / "artifacts"
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = True
 
 REST_FRAMEWORK = {
     # The first one says how to sign in where nobody has: 401 with WWW-Authenticate: Bearer.

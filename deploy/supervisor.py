@@ -23,6 +23,7 @@ from deploy.ports import Endpoint
 
 log = structlog.get_logger(__name__)
 
+_ROOT = Path(__file__).resolve().parent.parent  # where `python -m deploy.…` finds its modules
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -146,6 +147,7 @@ class Supervisor:
         with child.log_path.open("ab") as output:
             child.process = subprocess.Popen(
                 list(child.spec.argv),
+                cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

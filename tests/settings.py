@@ -1,9 +1,16 @@
 """Settings for the test suite: a state folder of its own, nothing that reaches a running system."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("TINYFLEET_VAR", tempfile.mkdtemp(prefix="tinyfleet-tests-"))
+_VAR = tempfile.mkdtemp(prefix="tinyfleet-tests-")
+atexit.register(shutil.rmtree, _VAR, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith("TINYFLEET_")]:
+    if _name not in {"TINYFLEET_DATA", "TINYFLEET_FUZZ_EXAMPLES"}:
+        del os.environ[_name]
+os.environ["TINYFLEET_VAR"] = _VAR
 
 from deploy.settings import *  # noqa: F403
 

@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import httpx
+import structlog
 from django.conf import settings
 from django.utils import timezone
 
@@ -28,18 +30,22 @@ from deploy.demo.run import Demonstration, StepFailed, installation_ready
 from deploy.demo.surroundings import CALM, write_stream, write_world
 from deploy.supervisor import ProcessSpec, Supervisor
 from device_firmware_sim.fleet import default_fleet
+from ontology.facts import Constraint
 from orchestrator.compression.digits import load_split
 from orchestrator.models import Deployment, Job, JobStatus
 from orchestrator.services import enrolment, jobs, rollouts
 from registry.models import CapabilityProfile, Device, DeviceStatus, Release
 from registry.services import matching
 
+log = structlog.get_logger(__name__)
+
 
 def start(run: Demonstration) -> None:
     """Bring up the installation and let the worker begin to train."""
     argv = [sys.executable, str(settings.BASE_DIR / "manage.py"), "up"]
-    run.add_processes(Supervisor([ProcessSpec("up", argv)], run.log_dir))
-    run.wait("starting every process", installation_ready, timeout_s=120)
+    supervisor = Supervisor([ProcessSpec("up", argv)], run.log_dir)
+    run.add_processes(supervisor)
+    run.wait("starting every process", lambda: _ready(run, supervisor), timeout_s=120)
     run.job = jobs.enqueue("train_family", {"model_name": MODEL_NAME, "seed": SEED})
     run.say("every process is ready")
 
@@ -50,7 +56,7 @@ def fleet(run: Demonstration) -> None:
     devices = Device.objects.filter(status=DeviceStatus.ACCEPTED, profile__isnull=False)
     run.wait("1 fleet: enrolling", lambda: devices.count() / DEVICES, timeout_s=60)
     client = Client.from_settings()
-    run.wait("1 fleet: into the graph", lambda: client.count_devices() / DEVICES, timeout_s=60)
+    run.wait("1 fleet: into the graph", lambda: _projected_share(client), timeout_s=60)
     profiles = CapabilityProfile.objects.filter(devices__isnull=False)
     boards = set(profiles.values_list("board__slug", flat=True))
     run.expect(len(boards) >= MIN_BOARD_TYPES, f"only {len(boards)} board types enrolled")
@@ -101,11 +107,28 @@ def update(run: Demonstration) -> None:
     run.expect(len(run.devices) >= MIN_CONFIRMED, f"only {len(run.devices)} devices confirmed")
     run.expect(len(names) >= MIN_DISTINCT_VARIANTS, f"only {len(names)} variants installed")
     refused = figures.refusals(run.rollout)
+    unnamed = [row.device for row in refused if row.constraint not in set(Constraint)]
+    run.expect(not unnamed, f"{', '.join(unnamed)} got nothing without a named constraint")
     run.findings |= {"installed": len(run.devices), "distinct_variants_installed": len(names)}
     run.findings["refused"] = refused
     run.say(
         f"4 update: {len(run.devices)} confirmed, {len(names)} variants, {len(refused)} refused"
     )
+
+
+def _ready(run: Demonstration, supervisor: Supervisor) -> float:
+    if supervisor.views()[0].restarts:
+        said = (run.log_dir / "up.log").read_text().strip().splitlines()
+        raise StepFailed(f"`up` ended: {said[-1] if said else 'without a word'}")
+    return installation_ready()
+
+
+def _projected_share(client: Client) -> float:
+    try:
+        return client.count_devices() / DEVICES
+    except httpx.HTTPError as error:  # web or graph starts again
+        log.info("not_answered", error=str(error))
+        return 0.0
 
 
 def _simulator(directory: Path) -> ProcessSpec:

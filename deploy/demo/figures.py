@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Max, QuerySet
 
 from orchestrator.models import Deployment, Rollout, Telemetry
 from orchestrator.protocol.messages import DeploymentStatus
@@ -63,27 +63,36 @@ def _as_reason(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def accuracy(rows: Iterable[Telemetry]) -> float | None:
-    """The share of right answers over all labelled samples; None where there are none."""
+class NothingMeasured(Exception):
+    """A phase without a single labelled sample, which no figure may hide."""
+
+
+def accuracy(rows: Iterable[Telemetry]) -> float:
+    """The share of right answers over all labelled samples; NothingMeasured where there are none."""
     pairs = [(row.accuracy, row.labelled) for row in rows if row.accuracy is not None]
     labelled = sum(count for _, count in pairs)
-    return sum(share * count for share, count in pairs) / labelled if labelled else None
+    if not labelled:
+        raise NothingMeasured("no device sent a labelled sample in this phase")
+    return sum(share * count for share, count in pairs) / labelled
 
 
-def phase(after: int, until: int | None = None, devices: Iterable[int] = ()) -> list[Telemetry]:
+def phase(after: int, devices: Iterable[int], until: int | None = None) -> list[Telemetry]:
     """The packs between two marks, without each device's first, which straddles the mark."""
-    rows = Telemetry.objects.filter(id__gt=after, labelled__gt=0, variant__isnull=False)
+    found = Telemetry.objects.filter(id__gt=after, labelled__gt=0, variant__isnull=False)
     if until is not None:
-        rows = rows.filter(id__lte=until)
-    if devices:
-        rows = rows.filter(device__in=list(devices))
-    first = dict(rows.order_by().values_list("device").annotate(Min("id")))
-    return [row for row in rows if row.pk != first[row.device_id]]
+        found = found.filter(id__lte=until)
+    kept: list[Telemetry] = []
+    seen: set[int] = set()
+    for row in found.filter(device__in=list(devices)).order_by("id"):
+        if row.device_id in seen:
+            kept.append(row)
+        seen.add(row.device_id)
+    return kept
 
 
 def fewest_packs(after: int, devices: Iterable[int]) -> int:
     """How many whole packs the slowest of these devices has sent since the mark."""
     counts = dict.fromkeys(devices, 0)
-    for row in phase(after, devices=counts):
+    for row in phase(after, counts):
         counts[row.device_id] += 1
     return min(counts.values(), default=0)

@@ -21,7 +21,7 @@ def operate(run: Demonstration) -> None:
     """5: devices run the int8 file on the stream and send telemetry."""
     mark = figures.newest_telemetry()
     _await_packs(run, "5 run: inferring", mark)
-    before = figures.accuracy(figures.phase(mark, devices=run.devices)) or 0.0
+    before = figures.accuracy(figures.phase(mark, run.devices))
     run.accuracy["before"] = before
     run.expect(before >= MIN_ACCURACY_BEFORE, f"accuracy before the drift is {before:.3f}")
     run.say(f"5 run: accuracy {before:.3f} as the devices report it")
@@ -35,9 +35,9 @@ def learn(run: Demonstration) -> None:
     run.wait("6 learn: adapting", lambda: _adapted(run, drifted_at), timeout_s=150)
     adapted_at = figures.newest_telemetry()
     _await_packs(run, "6 learn: running adapted", adapted_at)
-    rows = figures.phase(drifted_at, adapted_at, run.devices)
-    drifted = figures.accuracy(row for row in rows if not row.adapted_samples) or 0.0
-    adapted = figures.accuracy(figures.phase(adapted_at, devices=run.devices)) or 0.0
+    rows = figures.phase(drifted_at, run.devices, until=adapted_at)
+    drifted = figures.accuracy(row for row in rows if not row.adapted_samples)
+    adapted = figures.accuracy(figures.phase(adapted_at, run.devices))
     _judge(run, drifted, adapted)
     run.wait("6 learn: logging", _logged, timeout_s=60)
     run.say(f"6 learn: accuracy fell to {drifted:.3f}, adapted to {adapted:.3f}")

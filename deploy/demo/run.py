@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from django.conf import settings
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -33,7 +34,6 @@ class Demonstration:
     directory: Path
     progress: Progress
     memory: PeakMemory = field(default_factory=PeakMemory)
-    started_at: float = field(default_factory=time.monotonic)
     supervisors: list[Supervisor] = field(default_factory=list)
     job: Job = field(init=False)
     release: Release = field(init=False)
@@ -46,8 +46,8 @@ class Demonstration:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the beginning."""
-        return time.monotonic() - self.started_at
+        """Seconds since the command was given: the process's age, which a restart in place keeps."""
+        return time.time() - psutil.Process().create_time()
 
     def say(self, text: str) -> None:
         """One line above the progress bars."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.demo import delivery_steps, learning_steps
+from deploy.demo.figures import NothingMeasured
 from deploy.demo.report import show_addresses, show_answer, write_report
 from deploy.demo.run import POLL_S, Demonstration, StepFailed, live_progress
 
@@ -51,7 +52,7 @@ def _steps_hold(run: Demonstration, console: Console) -> bool:
     for step in STEPS:
         try:
             step(run)
-        except StepFailed as failure:
+        except (NothingMeasured, StepFailed) as failure:
             console.print(f"[bold red]step {step.__name__} did not hold:[/bold red] {failure}")
             return False
     return True

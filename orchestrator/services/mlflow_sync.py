@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 LOG_RELEASE = "log_release"
+# Several installations may share one MLflow, and each has a digits/1.
+_INSTALLATION_TAG = "tinyfleet.installation"
 _RELEASE_TAG = "tinyfleet.release"
 _VARIANT_TAG = "tinyfleet.variant"
 _ROUND_TAG = "tinyfleet.learning_round"
@@ -78,7 +80,7 @@ def _release_run(tracker: MlflowTracker, release: Release) -> str:
         record = RunRecord(
             name=str(release),
             params={"data": release.data_source, "release": release.number},
-            tags={_RELEASE_TAG: _key(release)},
+            tags={_INSTALLATION_TAG: settings.INSTALLATION_ID, _RELEASE_TAG: _key(release)},
         )
         release.mlflow_run_id = _find_or_log(tracker, release.model.name, record)
         _save(release, "mlflow_run_id")
@@ -111,7 +113,7 @@ def _variant_record(variant: Variant) -> RunRecord:
         name=variant.name,
         params={**lineage, "precision": variant.precision, **variant.training},
         metrics=metrics,
-        tags={_VARIANT_TAG: str(variant), "digest": variant.artifact_id},
+        tags={_INSTALLATION_TAG: settings.INSTALLATION_ID, _VARIANT_TAG: str(variant)},
         files={
             f"model/{variant.name}.tflite": data,
             "model/description.json": json.dumps(variant.description, indent=2).encode(),
@@ -131,7 +133,7 @@ def _log_round(tracker: MlflowTracker, variant: Variant, tasks: Sequence[Learnin
         name=f"{variant.name} learning {number}",
         params={"method": tasks[0].method, **tasks[0].parameters},
         metrics=_round_metrics(tasks, finished),
-        tags={_ROUND_TAG: f"{variant}/{number}"},
+        tags={_INSTALLATION_TAG: settings.INSTALLATION_ID, _ROUND_TAG: f"{variant}/{number}"},
         files=_aggregated_layer(finished),
     )
     run = _find_or_log(tracker, variant.release.model.name, record, variant.mlflow_run_id)

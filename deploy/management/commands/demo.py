@@ -14,8 +14,16 @@ from rich.console import Console
 
 from deploy.demo.folder import MARK, NotOurs, fresh_folder
 from deploy.logs import log_to_file
+from deploy.ports import PortTaken, check_free
+from deploy.processes import endpoints
 
 _STARTED_AGAIN = "TINYFLEET_DEMO_FOLDER"
+_NOT_OURS = {
+    "TINYFLEET_DATABASE",
+    "TINYFLEET_GRAPH_URL",
+    "TINYFLEET_MLFLOW_URL",
+    "TINYFLEET_SIGNER_SOCKET",
+}
 
 
 class Command(BaseCommand):
@@ -27,6 +35,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if os.environ.get(_STARTED_AGAIN) != str(settings.VAR_DIR):
             _start_again_in_own_folder()
+        try:
+            check_free(endpoints())
+        except PortTaken as error:
+            raise CommandError(str(error)) from error
         log_to_file(settings.VAR_DIR / "logs" / "demo.log")
         call_command("migrate", verbosity=0)
         call_command("load_catalogue", verbosity=0)
@@ -47,5 +59,7 @@ def _start_again_in_own_folder() -> None:
         folder = fresh_folder(own)
     except NotOurs as error:
         raise CommandError(str(error)) from error
-    environment = {**os.environ, "TINYFLEET_VAR": str(folder), _STARTED_AGAIN: str(folder)}
+    # A real installation's database, stores and signer are not the demonstration's to touch.
+    environment = {key: value for key, value in os.environ.items() if key not in _NOT_OURS}
+    environment |= {"TINYFLEET_VAR": str(folder), _STARTED_AGAIN: str(folder)}
     os.execve(sys.executable, [sys.executable, *sys.argv], environment)

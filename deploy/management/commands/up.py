@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from deploy.accounts import ensure_administrator
 from deploy.ports import PortTaken, check_free
-from deploy.processes import installation
+from deploy.processes import endpoints, installation
 from deploy.run_state import AlreadyRunning, clear_state, exclusive, write_state
 from deploy.supervisor import Condition, ProcessView, Supervisor
 from orchestrator.gateways.broker_files import write_acl_file, write_password_file
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         try:
             with exclusive(settings.RUN_DIR):
                 self._run()
-        except (AlreadyRunning, PortTaken) as error:
+        except (AlreadyRunning, ImproperlyConfigured, PortTaken) as error:
             raise CommandError(str(error)) from error
 
     def _run(self) -> None:
@@ -38,13 +39,12 @@ class Command(BaseCommand):
         write_acl_file()
         write_password_file()
         login = ensure_administrator(settings.KEYS_DIR)
-        specs = installation()
-        check_free((spec.name, spec.endpoint) for spec in specs if spec.endpoint)
+        check_free(endpoints())
         console = Console()
+        console.print(f"sign in as {login.username}, password in {login.password_file}")
         board = _Board(console)
-        supervisor = Supervisor(specs, settings.VAR_DIR / "logs", on_change=board.show)
-        _run_until_signalled(supervisor)
-        console.print(f"[dim]stopped; administrator was {login.username}[/dim]")
+        logs = settings.VAR_DIR / "logs"
+        _run_until_signalled(Supervisor(installation(), logs, on_change=board.show))
 
 
 class _Board:
