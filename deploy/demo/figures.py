@@ -68,7 +68,7 @@ class NothingMeasured(Exception):
 
 
 def accuracy(rows: Iterable[Telemetry]) -> float:
-    """The share of right answers over all labelled samples; NothingMeasured where there are none."""
+    """The share of right answers over all labelled samples; NothingMeasured without any."""
     pairs = [(row.accuracy, row.labelled) for row in rows if row.accuracy is not None]
     labelled = sum(count for _, count in pairs)
     if not labelled:

@@ -46,7 +46,7 @@ class Demonstration:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the command was given: the process's age, which a restart in place keeps."""
+        """Seconds since the command was given: the process's age, which a re-exec keeps."""
         return time.time() - psutil.Process().create_time()
 
     def say(self, text: str) -> None:
