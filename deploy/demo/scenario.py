@@ -29,6 +29,8 @@ def demonstrate(directory: Path, console: Console, stay: bool) -> bool:
     console.print("[bold]TinyFleet[/bold]: what fits what, and why not")
     with live_progress(console) as progress:
         run = Demonstration(directory, progress)
+        # Set both, since a shell's background job inherits SIGINT as ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, lambda number, frame: setattr(run, "interrupted", True))
         try:
             held = _steps_hold(run, console)
