@@ -45,6 +45,7 @@ def demonstrate(directory: Path, console: Console, stay: bool) -> bool:
             held = False
             console.print("interrupted; stopping every process")
         finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
             progress.stop()
             run.stop()
     return held
