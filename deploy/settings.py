@@ -102,6 +102,7 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that is not there
 MEDIA_ROOT = VAR_DIR / "artifacts"
 WHITENOISE_USE_FINDERS = True
 
