@@ -17,6 +17,7 @@ from orchestrator.models import (
     Telemetry,
 )
 from registry.api.fields import ObjectField, ShapeField
+from registry.api.filters import WholeNumberFilter
 
 
 class TelemetrySerializer(serializers.ModelSerializer[Telemetry]):
@@ -58,7 +59,7 @@ class TelemetryFilter(django_filters.FilterSet):
     """By device, variant and the time of receipt."""
 
     device = django_filters.CharFilter(field_name="device__device_id")
-    variant = django_filters.NumberFilter(field_name="variant")
+    variant = WholeNumberFilter(field_name="variant")
     since = django_filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="lt")
 
@@ -84,10 +85,14 @@ class TelemetryViewSet(viewsets.ReadOnlyModelViewSet[Telemetry]):
 
 
 class JobSerializer(serializers.ModelSerializer[Job]):
-    """One piece of long work; progress is a fraction."""
+    """One piece of long work; progress is a fraction, `error` the last line of what broke it.
+
+    The traceback names paths and values of the server, so it stays in the admin and in the log.
+    """
 
     payload = ObjectField()
     result = ObjectField(allow_null=True)
+    error = serializers.SerializerMethodField()
 
     class Meta:
         model = Job
@@ -106,6 +111,11 @@ class JobSerializer(serializers.ModelSerializer[Job]):
             "created_at",
             "finished_at",
         )
+
+    def get_error(self, job: Job) -> str:
+        """The last line: the exception and its sentence."""
+        lines = job.error.strip().splitlines()
+        return lines[-1].strip() if lines else ""
 
 
 class JobFilter(django_filters.FilterSet):
@@ -153,7 +163,7 @@ class DriftAlertFilter(django_filters.FilterSet):
     """By device and variant."""
 
     device = django_filters.CharFilter(field_name="device__device_id")
-    variant = django_filters.NumberFilter(field_name="variant")
+    variant = WholeNumberFilter(field_name="variant")
 
     class Meta:
         model = DriftAlert
@@ -205,8 +215,8 @@ class LearningTaskFilter(django_filters.FilterSet):
     """By device, variant, alert and status."""
 
     device = django_filters.CharFilter(field_name="device__device_id")
-    variant = django_filters.NumberFilter(field_name="variant")
-    alert = django_filters.NumberFilter(field_name="alert")
+    variant = WholeNumberFilter(field_name="variant")
+    alert = WholeNumberFilter(field_name="alert")
     status = django_filters.ChoiceFilter(choices=LearningStatus.choices)
 
     class Meta:

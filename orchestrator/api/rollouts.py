@@ -29,6 +29,7 @@ from orchestrator.models import Deployment, DeploymentPurpose, Rollout, RolloutS
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services import rollouts
 from orchestrator.services.rollouts import Plan, RolloutError
+from registry.api.filters import WholeNumberFilter
 
 _PAGE = [
     OpenApiParameter("limit", OpenApiTypes.INT, description="Assignments on a page"),
@@ -48,8 +49,8 @@ class RolloutFilter(django_filters.FilterSet):
 
     status = django_filters.ChoiceFilter(choices=RolloutStatus.choices)
     model = django_filters.CharFilter(field_name="release__model__name")
-    release = django_filters.NumberFilter(field_name="release")
-    variant = django_filters.NumberFilter(field_name="variant")
+    release = WholeNumberFilter(field_name="release")
+    variant = WholeNumberFilter(field_name="variant")
 
     class Meta:
         model = Rollout
@@ -181,10 +182,10 @@ def plan_summary(planned: Plan, page: list[Any]) -> dict[str, Any]:
 class DeploymentFilter(django_filters.FilterSet):
     """By rollout, wave number, device, variant, status, purpose, openness and attempt."""
 
-    rollout = django_filters.NumberFilter(field_name="wave__rollout")
-    wave = django_filters.NumberFilter(field_name="wave__number")
+    rollout = WholeNumberFilter(field_name="wave__rollout")
+    wave = WholeNumberFilter(field_name="wave__number")
     device = django_filters.CharFilter(field_name="device__device_id")
-    variant = django_filters.NumberFilter(field_name="variant")
+    variant = WholeNumberFilter(field_name="variant")
     status = django_filters.ChoiceFilter(choices=[(s.value, s.value) for s in DeploymentStatus])
     purpose = django_filters.ChoiceFilter(choices=DeploymentPurpose.choices)
     is_open = django_filters.BooleanFilter()

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from registry.api import compatibility
 from registry.api.fields import NamesField, ObjectField, OperatorsField, SensorSerializer
+from registry.api.filters import WholeNumberFilter
 from registry.models import CapabilityProfile, Device, DeviceStatus, FirmwareBuild, Fleet, Variant
 from registry.services import inventory
 from registry.services.matching import judge_variants
@@ -103,7 +104,7 @@ class DeviceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     board = django_filters.CharFilter(field_name="profile__board__slug")
     fleet = django_filters.CharFilter(field_name="fleets__slug")
     profile = django_filters.CharFilter(field_name="profile__digest")
-    installed = django_filters.NumberFilter(field_name="installed")
+    installed = WholeNumberFilter(field_name="installed")
 
     class Meta:
         model = Device
@@ -182,7 +183,7 @@ class FleetSerializer(serializers.ModelSerializer[Fleet]):
 
 
 class FleetViewSet(viewsets.ModelViewSet[Fleet]):
-    """Fleets; they scope what a role may act on."""
+    """Fleets: named selections that rollouts aim at."""
 
     queryset = Fleet.objects.annotate(device_count=Count("devices")).order_by("slug")
     serializer_class = FleetSerializer

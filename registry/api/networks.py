@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.api import compatibility
+from registry.api.filters import WholeNumberFilter
 from registry.api.network_serializers import (
     ModelSerializer,
     ReleaseSerializer,
@@ -43,7 +44,7 @@ class ReleaseFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     """By model and number."""
 
     model = django_filters.CharFilter(field_name="model__name")
-    number = django_filters.NumberFilter()
+    number = WholeNumberFilter()
 
     class Meta:
         model = Release
@@ -62,11 +63,11 @@ class VariantFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     """By model, release number, name, precision, artifact or the fleet's own words."""
 
     model = django_filters.CharFilter(field_name="release__model__name")
-    release = django_filters.NumberFilter(field_name="release__number")
+    release = WholeNumberFilter(field_name="release__number")
     name = django_filters.CharFilter()
     precision = django_filters.CharFilter()
     sha256 = django_filters.CharFilter(field_name="artifact")
-    max_bytes = django_filters.NumberFilter(field_name="artifact__size_bytes", lookup_expr="lte")
+    max_bytes = WholeNumberFilter(field_name="artifact__size_bytes", lookup_expr="lte")
 
     class Meta:
         model = Variant

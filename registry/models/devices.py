@@ -32,7 +32,7 @@ class CapabilityProfile(models.Model):
 
 
 class Fleet(models.Model):
-    """A named selection of devices; it scopes what a role may act on."""
+    """A named selection of devices, which a rollout may aim at."""
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=160)

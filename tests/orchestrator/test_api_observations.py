@@ -98,3 +98,37 @@ def test_the_schema_is_valid_and_has_it_all():
         "/api/v1/learning-tasks/",
     ):
         assert path in schema["paths"]
+
+
+def test_a_broken_job_tells_its_last_line_and_keeps_its_traceback_to_the_house(reader):
+    trace = 'Traceback (most recent call last):\n  File "/srv/secret.py", line 3\nKeyError: 1\n'
+    job = Job.objects.create(kind="train_family", status="failed", error=trace)
+    assert reader.get(f"/api/v1/jobs/{job.pk}/").data["error"] == "KeyError: 1"
+    assert reader.get("/api/v1/jobs/").data["results"][0]["error"] == "KeyError: 1"
+    job.refresh_from_db()
+    assert job.error == trace
+
+
+@pytest.mark.parametrize("number", ["1" * 25, "9" * 5000, str(2**63), "-1", "1.5", "1e30"])
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        ("deployments", "rollout"),
+        ("deployments", "wave"),
+        ("deployments", "variant"),
+        ("rollouts", "release"),
+        ("rollouts", "variant"),
+        ("telemetry", "variant"),
+        ("drift-alerts", "variant"),
+        ("learning-tasks", "variant"),
+        ("learning-tasks", "alert"),
+    ],
+)
+def test_a_number_that_no_key_can_be_is_refused_by_name(reader, rows, name, number):
+    answer = reader.get(f"/api/v1/{rows}/", {name: number})
+    assert (answer.status_code, list(answer.data)) == (400, [name])
+
+
+def test_the_largest_key_finds_nothing(reader):
+    answer = reader.get("/api/v1/deployments/", {"rollout": 2**63 - 1})
+    assert (answer.status_code, answer.data["count"]) == (200, 0)

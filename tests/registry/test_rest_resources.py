@@ -55,12 +55,22 @@ def test_pages_have_a_length_and_a_place(reader: Client) -> None:
         ("devices", {"status": "asleep"}, "status"),
         ("releases", {"number": "one"}, "number"),
         ("variants", {"max_bytes": "x"}, "max_bytes"),
+        ("variants", {"max_bytes": "1" * 25}, "max_bytes"),
+        ("variants", {"release": "1" * 25}, "release"),
+        ("releases", {"number": "1" * 25}, "number"),
+        ("devices", {"installed": "1" * 25}, "installed"),
+        ("devices", {"installed": "-1"}, "installed"),
     ],
 )
 def test_a_bad_parameter_is_named(reader: Client, path: str, query, name: str) -> None:
     answer = reader.get(f"/api/v1/{path}/", query)
     assert answer.status_code == 400
     assert list(answer.json()) == [name]
+
+
+@pytest.mark.parametrize("name", ["ram_bytes__gte", "flash_bytes__lte"])
+def test_a_size_that_no_column_holds_is_no_error_of_ours(reader: Client, name: str) -> None:
+    assert reader.get("/api/v1/boards/", {name: "1" * 25}).status_code in {200, 400}
 
 
 def test_a_device_shows_its_profile_and_what_it_runs(
