@@ -1,34 +1,43 @@
-"""Power fails at every single write of an update: whole, ordered networks run after the reboot."""
+"""Power fails at a write of an update: whole, ordered networks run after the reboot.
+
+`make test` cuts at some writes, `make soak` at every one, of updates of several sizes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from device_firmware_sim.flash import PowerCut, Supply
 from orchestrator.protocol import topics
 from tests.device.bench import Bench
+from tests.device.networks import as_tflite, random_dense
 from tests.device.peer import Peer
 
 BOARD = "nucleo-l073rz"
+BOOT_WRITES = 2
 
 
-def first_installed(folder: Path, peer: Peer, data: bytes) -> Bench:
-    bench = Bench(folder, BOARD, peer.keys)
+def first_installed(folder: Path, peer: Peer, data: bytes, board: str = BOARD) -> Bench:
+    bench = Bench(folder, board, peer.keys)
     bench.join()
     publish(bench, peer, data)
     return bench
 
 
-def publish(bench: Bench, peer: Peer, data: bytes, **changes) -> None:
+def publish(bench: Bench, peer: Peer, data: bytes) -> None:
     bench.retained |= peer.blocks(data, (10,))
-    bench.order(peer.sign(peer.manifest(bench.device_id, bench.build, data, **changes)))
+    manifest = peer.manifest(bench.device_id, bench.build, data, block_exponents=(10,))
+    bench.order(peer.sign(manifest))
 
 
-def writes_of_an_update(folder: Path, peer: Peer, before: bytes, after: bytes) -> int:
-    bench = first_installed(folder, peer, before)
+def writes_of_an_update(
+    folder: Path, peer: Peer, before: bytes, after: bytes, board: str = BOARD
+) -> int:
+    bench = first_installed(folder, peer, before, board)
     bench.power_on()
     bench.connect()
     start = bench.supply.used
@@ -36,25 +45,44 @@ def writes_of_an_update(folder: Path, peer: Peer, before: bytes, after: bytes) -
     return bench.supply.used - start
 
 
+def survive_a_cut(folder: Path, peer: Peer, cut: int, torn: float, networks, board: str) -> None:
+    """Power fails in the `cut`th write of an update and tears it: old or new runs, then new."""
+    before, after = networks
+    old, new = (hashlib.sha256(data).hexdigest() for data in networks)
+    bench = first_installed(folder, peer, before, board)
+    bench.power_on(Supply(cut + BOOT_WRITES, torn))
+    bench.connect()
+    with pytest.raises(PowerCut):
+        publish(bench, peer, after)
+    bench.power_on()
+    assert bench.device is not None
+    assert bench.device.state.digest in (old, new), cut
+    bench.connect()
+    assert bench.said_state.digest == new, cut
+    assert bench.words[-1] == "installed", cut
+
+
 @pytest.mark.parametrize("torn", [0.0, 0.4, 1.0])
-def test_a_cut_at_any_write_leaves_old_or_new_and_the_update_completes(
+def test_a_cut_at_a_write_leaves_old_or_new_and_the_update_completes(
     tmp_path, peer, small_network, other_network, torn
 ):
-    old, new = (hashlib.sha256(data).hexdigest() for data in (small_network, other_network))
-    writes = writes_of_an_update(tmp_path / "count", peer, small_network, other_network)
+    networks = (small_network, other_network)
+    writes = writes_of_an_update(tmp_path / "count", peer, *networks)
     assert writes > 10
-    for cut in range(writes):
-        bench = first_installed(tmp_path / f"{torn}-{cut}", peer, small_network)
-        bench.power_on(Supply(cut + 2, torn))  # two writes count the boot
-        bench.connect()
-        with pytest.raises(PowerCut):
-            publish(bench, peer, other_network)
-        bench.power_on()
-        assert bench.device is not None
-        assert bench.device.state.digest in (old, new), cut
-        bench.connect()
-        assert bench.said_state.digest == new, cut
-        assert bench.words[-1] == "installed", cut
+    some = {0, writes - 1, *Random(f"cuts {torn}").sample(range(writes), 5)}
+    for cut in sorted(some):
+        survive_a_cut(tmp_path / str(cut), peer, cut, torn, networks, BOARD)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("torn", [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
+@pytest.mark.parametrize(("before", "after"), [(16, 20), (20, 16), (8, 64), (64, 200), (200, 8)])
+def test_a_cut_at_any_write_of_any_update(tmp_path, peer, before, after, torn):
+    """Every write of updates of one block to many, by hidden features of the networks."""
+    networks = (as_tflite(random_dense(before, seed=1)), as_tflite(random_dense(after, seed=2)))
+    board = "nucleo-f401re"
+    for cut in range(writes_of_an_update(tmp_path / "count", peer, *networks, board)):
+        survive_a_cut(tmp_path / str(cut), peer, cut, torn, networks, board)
 
 
 def test_a_cut_at_any_write_of_a_way_back(tmp_path, peer, small_network, other_network):

@@ -1,9 +1,13 @@
-"""A tick that is killed at any statement does no harm: the next one ends where it would have."""
+"""A tick that is killed at any statement does no harm: the next one ends where it would have.
+
+`make test` kills at some writes, `make soak` at every one, and twice in a row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from random import Random
 
 import pytest
 from django.db import connection, transaction
@@ -36,20 +40,23 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@contextmanager
-def killed_at_write(number: int) -> Iterator[None]:
-    """The process dies instead of its `number`th write."""
-    seen = 0
+class CountedWrites:
+    """Counts what a statement writes; the process dies instead of its `fatal`th write."""
 
-    def wrapper(execute, sql, params, many, context):
-        nonlocal seen
-        if sql.startswith(_WRITES):
-            seen += 1
-            if seen == number:
-                raise Killed
+    def __init__(self, fatal: int | None = None) -> None:
+        self.count = 0
+        self._fatal = fatal
+
+    def __call__(self, execute, sql, params, many, context):
+        self.count += sql.startswith(_WRITES)
+        if sql.startswith(_WRITES) and self.count == self._fatal:
+            raise Killed
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(wrapper):
+
+@contextmanager
+def killed_at_write(number: int) -> Iterator[None]:
+    with connection.execute_wrapper(CountedWrites(number)):
         yield
 
 
@@ -113,37 +120,80 @@ def _scheduled_rollout_starts() -> None:
     rollouts.start_rollout(make_rollout(start_at=seconds(NOW_S)), NOW)
 
 
-@pytest.mark.parametrize(
-    "scene",
-    [
-        _wave_ends_and_the_next_starts,
-        _rollout_completes,
-        _rollout_stops_and_sends_back,
-        _scheduled_rollout_starts,
-    ],
-)
+SCENES = [
+    _wave_ends_and_the_next_starts,
+    _rollout_completes,
+    _rollout_stops_and_sends_back,
+    _scheduled_rollout_starts,
+]
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    savepoint = transaction.savepoint()
+    yield
+    transaction.savepoint_rollback(savepoint)
+
+
+def _is_killed_at(number: int) -> bool:
+    """Tick until the `number`th write kills it; False where it came to rest before."""
+    try:
+        with killed_at_write(number):
+            _tick_to_rest()
+    except Killed:
+        return True
+    return False
+
+
+def _writes_to_rest() -> tuple[int, tuple]:
+    """How many writes bring the world to rest, and how it then looks."""
+    with _undone():
+        seen = CountedWrites()
+        with connection.execute_wrapper(seen):
+            _tick_to_rest()
+        return seen.count, _picture()
+
+
+def _repeats_harmlessly(kills: Sequence[int], expected: tuple) -> None:
+    """Kill one tick after another, each at its write, then let the last one end."""
+    with _undone():
+        for number in kills:
+            _is_killed_at(number)
+        _tick_to_rest()
+        assert _picture() == expected, f"killed at write {kills}"
+
+
+@pytest.mark.parametrize("scene", SCENES)
 def test_a_killed_tick_repeats_harmlessly(scene: Callable[[], None]):
     scene()
-    undisturbed = transaction.savepoint()
-    _tick_to_rest()
-    expected = _picture()
-    transaction.savepoint_rollback(undisturbed)
+    writes, expected = _writes_to_rest()
+    assert writes >= 5
+    with _undone():
+        assert _is_killed_at(writes)
+    with _undone():
+        assert not _is_killed_at(writes + 1)
+    some = {1, writes, *Random(7).sample(range(1, writes + 1), 5)}
+    for number in sorted(some):
+        _repeats_harmlessly([number], expected)
 
-    kills = 0
-    for number in range(1, 200):
-        savepoint = transaction.savepoint()
-        try:
-            with killed_at_write(number):
-                _tick_to_rest()
-        except Killed:
-            kills += 1
-        _tick_to_rest()
-        assert _picture() == expected, f"killed at write {number}"
-        transaction.savepoint_rollback(savepoint)
-        if kills < number:
-            break
-    assert kills >= 5
-    assert kills < 199
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_tick_killed_at_any_write_repeats_harmlessly(scene: Callable[[], None]):
+    scene()
+    writes, expected = _writes_to_rest()
+    for number in range(1, writes + 1):
+        _repeats_harmlessly([number], expected)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scene", SCENES)
+def test_ticks_killed_twice_repeat_harmlessly(scene: Callable[[], None]):
+    scene()
+    writes, expected = _writes_to_rest()
+    pairs = [(first, second) for first in range(1, writes + 1) for second in range(1, writes + 1)]
+    for pair in Random(8).sample(pairs, min(len(pairs), 60)):
+        _repeats_harmlessly(pair, expected)
 
 
 def test_a_second_tick_at_once_does_nothing():
