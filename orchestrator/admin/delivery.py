@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
-from unfold.admin import TabularInline
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 
+from orchestrator.admin.confirmation import ask_first
 from orchestrator.models import Deployment, DeploymentEvent, Rollout, Wave
 from orchestrator.services import rollouts
 from registry.admin.columns import joined, link_to, share_text
-from registry.admin.read_only import ReadOnlyAdmin
+from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 ROLLOUT_COLOURS = {
     "draft": "info",
@@ -38,20 +36,6 @@ DEPLOYMENT_COLOURS = {
     "superseded": "info",
     "expired": "info",
 }
-
-
-class ReadOnlyInline(TabularInline):
-    extra = 0
-    can_delete = False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return list(self.fields or [])
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class WaveInline(ReadOnlyInline):
@@ -92,38 +76,45 @@ class RolloutAdmin(ReadOnlyAdmin):
         return request.user.has_perm("orchestrator.change_rollout")
 
     @action(description="Start", icon="play_arrow", permissions=["steer"])
-    def start(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        return _steer(request, object_id, rollouts.start_rollout)
+    def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "updates are sent to its devices, wave by wave, from its start on."
+        return self._steer(request, object_id, "Start", effect, rollouts.start_rollout)
 
     @action(description="Pause", icon="pause", permissions=["steer"])
-    def pause(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        return _steer(request, object_id, rollouts.pause)
+    def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "nothing more is sent until it is resumed."
+        return self._steer(request, object_id, "Pause", effect, rollouts.pause)
 
     @action(description="Resume", icon="resume", permissions=["steer"])
-    def resume(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        return _steer(request, object_id, rollouts.resume)
+    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "it goes on where it was paused."
+        return self._steer(request, object_id, "Resume", effect, rollouts.resume)
 
     @action(description="Abort", icon="stop", permissions=["steer"])
-    def abort(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        return _steer(request, object_id, rollouts.abort)
+    def abort(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "it ends for good, and what is not installed yet is cancelled."
+        return self._steer(request, object_id, "Abort", effect, rollouts.abort)
 
     @action(description="Retry failed", icon="replay", permissions=["steer"])
-    def retry_failed(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        return _steer(request, object_id, rollouts.retry_failed)
+    def retry_failed(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "what did not come through is sent once more."
+        return self._steer(request, object_id, "Retry failed", effect, rollouts.retry_failed)
 
+    def _steer(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        button: str,
+        effect: str,
+        order: Callable[[Rollout], Rollout],
+    ) -> HttpResponse:
+        def act(rollout: Rollout) -> str:
+            order(rollout)
+            rollout.refresh_from_db()
+            return f"{rollout.name} is {rollout.status}."
 
-def _steer(
-    request: HttpRequest, object_id: str, order: Callable[[Rollout], Any]
-) -> HttpResponseRedirect:
-    rollout = get_object_or_404(Rollout, pk=object_id)
-    try:
-        order(rollout)
-    except rollouts.RolloutError as error:
-        messages.error(request, str(error))
-    else:
-        rollout.refresh_from_db()
-        messages.success(request, f"{rollout.name} is {rollout.status}.")
-    return HttpResponseRedirect(reverse("admin:orchestrator_rollout_change", args=[object_id]))
+        texts = {"button": button, "effect": effect}
+        return ask_first(self, request, object_id, **texts, act=act, refusal=rollouts.RolloutError)
 
 
 class EventInline(ReadOnlyInline):

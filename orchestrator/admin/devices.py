@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.html import format_html_join
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
 from ontology.matching import explain
-from orchestrator.admin.delivery import ReadOnlyInline
+from orchestrator.admin.confirmation import ask_first
 from orchestrator.models import Deployment, DeviceShadow
 from orchestrator.services import enrolment
 from registry.admin.columns import link_to
-from registry.admin.read_only import ReadOnlyAdmin
-from registry.models import Device, RegisteredModel
+from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from registry.models import Device, DeviceStatus, Release, Variant
 from registry.services import matching
 
 
@@ -43,10 +44,17 @@ class DeviceAdmin(ReadOnlyAdmin):
     fields = ["device_id", "status", "profile", "fleets", "installed", "what_fits", "td"]
     readonly_fields = ["what_fits"]
     inlines = [ShadowInline, DeploymentInline]
-    actions_detail = ["revoke"]
+    actions_detail = ["accept", "reject", "revoke"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
         return super().get_queryset(request).prefetch_related("fleets")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[UnfoldAction]:
+        """Accept and Reject stand there only while the device waits for them."""
+        buttons = super().get_actions_detail(request, object_id)
+        if Device.objects.filter(pk=object_id, status=DeviceStatus.PENDING).exists():
+            return buttons
+        return [button for button in buttons if button.path not in {"accept", "reject"}]
 
     @display(description="Board", ordering="profile__board__name")
     def board(self, device: Device) -> str:
@@ -84,29 +92,60 @@ class DeviceAdmin(ReadOnlyAdmin):
         if device.profile is None:
             return "not known: it has not described itself"
         rows = []
-        for variant in _newest_variants():
-            verdict = matching.assess_pair(device, variant)
+        for variant, verdict in matching.judge_variants(device, _newest_variants()):
             held = [explain(reason) for reason in verdict.reasons if reason.holds is not True]
             rows.append((link_to(variant), verdict.answer.value.replace("_", " "), "; ".join(held)))
         return format_html_join("", "<div>{} — <b>{}</b> {}</div>", rows)
 
-    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+    def has_admit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("registry.change_device")
 
-    @action(description="Revoke", icon="block", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        device = get_object_or_404(Device, pk=object_id)
-        enrolment.revoke(device)
-        messages.success(request, f"{device.device_id} may not connect any more.")
-        return HttpResponseRedirect(reverse("admin:registry_device_change", args=[object_id]))
+    @action(description="Accept", icon="check", permissions=["admit"])
+    def accept(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "it becomes a member with the key and the secret that it offered."
+
+        def act(device: Device) -> str:
+            enrolment.accept_pending(device, timezone.now())
+            return f"{device.device_id} is a member now."
+
+        return _ask(self, request, object_id, "Accept", effect, act)
+
+    @action(description="Reject", icon="close", permissions=["admit"])
+    def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "it is turned away; a token can still let it in later."
+
+        def act(device: Device) -> str:
+            enrolment.reject_pending(device)
+            return f"{device.device_id} is turned away."
+
+        return _ask(self, request, object_id, "Reject", effect, act)
+
+    @action(description="Revoke", icon="block", permissions=["admit"])
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "it is shut out, and what is on its way to it is cancelled."
+
+        def act(device: Device) -> str:
+            enrolment.revoke(device)
+            return f"{device.device_id} may not connect any more."
+
+        return _ask(self, request, object_id, "Revoke", effect, act)
 
 
-def _newest_variants() -> list[Any]:
+def _ask(
+    pages: DeviceAdmin,
+    request: HttpRequest,
+    object_id: str,
+    button: str,
+    effect: str,
+    act: Callable[[Device], str],
+) -> HttpResponse:
+    texts = {"button": button, "effect": effect}
+    return ask_first(pages, request, object_id, **texts, act=act, refusal=enrolment.NotWaiting)
+
+
+def _newest_variants() -> QuerySet[Variant]:
     """The variants of every model's newest release."""
-    newest = [model.releases.first() for model in RegisteredModel.objects.all()]
-    return [
-        variant
-        for release in newest
-        if release is not None
-        for variant in release.variants.select_related("release__model", "artifact")
-    ]
+    newest = Release.objects.filter(model=OuterRef("release__model")).order_by("-number")
+    return Variant.objects.filter(release=Subquery(newest.values("pk")[:1])).order_by(
+        "release__model__name", "name"
+    )

@@ -31,6 +31,10 @@ log = structlog.get_logger(__name__)
 ACCEPTED = EnrolmentResult(EnrolmentAnswer.ACCEPTED)
 
 
+class NotWaiting(ValueError):
+    """An operator decided on a device that does not wait; the message is a sentence."""
+
+
 def issue_token(device_id: str, now: datetime, expires: datetime | None = None) -> str:
     """A token with which this device, and no other, may enrol once; only its SHA-256 is kept.
 
@@ -62,14 +66,22 @@ def enrol(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
 
 @transaction.atomic
 def accept_pending(device: Device, now: datetime) -> None:
-    """An operator lets a waiting device in, with the key and secret that it offered."""
+    """An operator lets a waiting device in, with the key and secret that it offered.
+
+    Raises NotWaiting for any other: one that was turned away has no secret any more.
+    """
+    device = _waiting(device)
     accept_device(device.device_id, public_key=device.public_key, at=now)
     transaction.on_commit(write_password_file)
 
 
 @transaction.atomic
 def reject_pending(device: Device) -> None:
-    """An operator turns a waiting device away; a token can still let it in later."""
+    """An operator turns a waiting device away; a token can still let it in later.
+
+    Raises NotWaiting for any other: a member is revoked, which also ends what is sent to it.
+    """
+    device = _waiting(device)
     set_device_status(device, DeviceStatus.REJECTED)
     DeviceCredential.objects.filter(device=device).delete()
 
@@ -100,6 +112,14 @@ def _answer(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
     if refusal:
         return _rejected(refusal)
     return _join(token, enrolment, now)
+
+
+def _waiting(device: Device) -> Device:
+    """The row as it is now, locked: a token may have let it in since the operator looked."""
+    row = Device.objects.select_for_update().get(pk=device.pk)
+    if row.status != DeviceStatus.PENDING:
+        raise NotWaiting(f"{row.device_id} does not wait: it is {row.status}.")
+    return row
 
 
 def _is_member(device: Device, enrolment: Enrolment) -> bool:

@@ -1,14 +1,19 @@
-"""Boards, runtimes and firmware builds."""
+"""Boards, to be edited; runtimes and firmware builds, which devices' capacity hangs on, to be seen.
+
+Runtimes come from the catalogue and from what devices declare, builds from devices alone.
+"""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.db import models
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminURLInputWidget
 
 from registry.admin.columns import bytes_text, link_to, megahertz_text
+from registry.admin.read_only import ReadOnlyAdmin
 from registry.models import BoardType, FirmwareBuild, OnboardSensor, Runtime
 
 
@@ -22,11 +27,19 @@ class BoardTypeAdmin(ModelAdmin):
     list_display = ["name", "vendor", "mcu", "core", "clock", "ram", "flash"]
     list_filter = ["vendor", "core"]
     search_fields = ["name", "slug", "vendor", "mcu"]
-    prepopulated_fields = {"slug": ["name"]}
     inlines = [OnboardSensorInline]
     formfield_overrides = {
         models.URLField: {"assume_scheme": "https", "widget": UnfoldAdminURLInputWidget}
     }
+
+    def get_readonly_fields(self, request: HttpRequest, obj: BoardType | None = None) -> list[str]:
+        """Devices name their board by its slug, so it stays."""
+        return ["slug"] if obj else []
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: BoardType | None = None
+    ) -> dict[str, list[str]]:
+        return {} if obj else {"slug": ["name"]}
 
     @display(description="Clock", ordering="clock_hz")
     def clock(self, board: BoardType) -> str:
@@ -42,7 +55,7 @@ class BoardTypeAdmin(ModelAdmin):
 
 
 @admin.register(Runtime)
-class RuntimeAdmin(ModelAdmin):
+class RuntimeAdmin(ReadOnlyAdmin):
     list_display = ["name", "version", "kernels", "operator_count", "source"]
     list_filter = ["name", "kernels"]
     search_fields = ["name", "version"]
@@ -53,7 +66,7 @@ class RuntimeAdmin(ModelAdmin):
 
 
 @admin.register(FirmwareBuild)
-class FirmwareBuildAdmin(ModelAdmin):
+class FirmwareBuildAdmin(ReadOnlyAdmin):
     list_display = ["label", "board_link", "runtime", "arena", "slot", "operator_count"]
     list_filter = ["runtime", "board"]
     search_fields = ["name", "version", "board__name"]

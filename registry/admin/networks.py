@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -9,17 +12,26 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from registry.admin.columns import bytes_text, joined, link_to, share_text
-from registry.admin.read_only import ReadOnlyAdmin
+from registry.admin.read_only import NotAddedHere, ReadOnlyAdmin, ReadOnlyInline
 from registry.models import Artifact, Measurement, RegisteredModel, Release, Variant
+from registry.services import inventory
 
 
-class ReleaseInline(TabularInline):
+class ReleaseInline(ReadOnlyInline):
     model = Release
     fields = ["number", "data_source", "mlflow_run_id"]
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
     show_change_link = True
+
+
+class RegisteredModelForm(forms.ModelForm):
+    """Offers, and takes, a model's own releases alone; a new model has none yet."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for role in {"champion", "challenger"} & self.fields.keys():
+            field = cast("forms.ModelChoiceField[Release]", self.fields[role])
+            field.queryset = Release.objects.filter(model=self.instance.pk)
+            field.error_messages["invalid_choice"] = "That is no release of this model."
 
 
 @admin.register(RegisteredModel)
@@ -27,23 +39,33 @@ class RegisteredModelAdmin(ModelAdmin):
     list_display = ["name", "task", "champion", "challenger"]
     search_fields = ["name", "task"]
     inlines = [ReleaseInline]
+    form = RegisteredModelForm
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: RegisteredModel | None = None
+    ) -> list[str]:
+        """MLflow and devices know a model by its name, so it stays."""
+        return ["name"] if obj else []
+
+    def save_model(
+        self, request: HttpRequest, obj: RegisteredModel, form: forms.ModelForm, change: bool
+    ) -> None:
+        inventory.save_model(obj)
 
 
-class VariantInline(TabularInline):
+class VariantInline(ReadOnlyInline):
     model = Variant
     fields = ["name", "technique", "precision", "mlflow_version"]
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
     show_change_link = True
 
 
 @admin.register(Release)
-class ReleaseAdmin(ModelAdmin):
+class ReleaseAdmin(NotAddedHere):
     list_display = ["__str__", "data_source", "variant_count", "created_at"]
     list_filter = ["model"]
     list_select_related = ["model"]
     search_fields = ["model__name"]
+    readonly_fields = ["model", "number"]
     inlines = [VariantInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
@@ -61,12 +83,12 @@ class MeasurementInline(TabularInline):
 
 
 @admin.register(Variant)
-class VariantAdmin(ModelAdmin):
+class VariantAdmin(NotAddedHere):
     list_display = ["name", "release", "size", "accuracy", "operator_names", "technique"]
     list_filter = ["release__model", "technique", "precision"]
     search_fields = ["name", "release__model__name", "artifact__sha256"]
     list_select_related = ["release__model", "artifact"]
-    readonly_fields = ["artifact", "operators", "dtypes", "description"]
+    readonly_fields = ["release", "name", "artifact", "operators", "dtypes", "description"]
     inlines = [MeasurementInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:

@@ -136,6 +136,15 @@ def test_a_turned_away_device_is_rejected_until_it_has_a_token() -> None:
     assert enrolment.enrol(identity.enrolment(token), NOW).answer is ACCEPTED
 
 
+def test_only_a_device_that_waits_is_decided_on() -> None:
+    joined()
+    seen_earlier = Device(pk=Device.objects.get().pk, device_id="pump-1", status="pending")
+    for decide in (enrolment.reject_pending, lambda device: enrolment.accept_pending(device, NOW)):
+        with pytest.raises(enrolment.NotWaiting, match="it is accepted"):
+            decide(seen_earlier)
+    assert Device.objects.get().status == "accepted"
+
+
 def test_a_member_keeps_working_when_another_key_claims_its_name(passwords) -> None:
     identity = joined()
     result = enrolment.enrol(Identity("pump-1").enrolment(), NOW)

@@ -1,0 +1,51 @@
+"""Buttons that change something ask first: a link alone, which any page may hold, does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+
+PAGE = "orchestrator/confirm.html"
+
+
+def ask_first(
+    pages: ModelAdmin,
+    request: HttpRequest,
+    object_id: str,
+    *,
+    button: str,
+    effect: str,
+    act: Callable[[Any], str],
+    refusal: type[Exception],
+) -> HttpResponse:
+    """A page that says what `button` does to a row; its form comes back as a POST and acts.
+
+    Only the POST acts, and Django takes it with a CSRF token alone. `act` gets the row and answers
+    with what to tell; a `refusal` that it raises is shown on the row's page. Raises Http404.
+    """
+    row = pages.get_object(request, object_id)
+    if row is None:
+        raise Http404
+    meta = pages.opts
+    back = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    if request.method == "POST":
+        _act(request, row, act, refusal)
+        return HttpResponseRedirect(back)
+    said = {"title": f"{button}: {row}", "button": button, "effect": effect, "back": back}
+    page = {**pages.admin_site.each_context(request), **said, "opts": meta, "original": row}
+    return TemplateResponse(request, PAGE, page)
+
+
+def _act(
+    request: HttpRequest, row: Any, act: Callable[[Any], str], refusal: type[Exception]
+) -> None:
+    try:
+        messages.success(request, act(row))
+    except refusal as error:
+        messages.error(request, str(error))
