@@ -118,7 +118,7 @@ def digit_family(seed: int = 0) -> FamilyRecipe:
                 activation=hard_swish,
             ),
             "wide": _scratch(
-                30, stem=24, body=40, features=64, residual_blocks=1, expansion=208, padded=True
+                24, stem=24, body=40, features=64, residual_blocks=1, expansion=208, padded=True
             ),
         },
     )

@@ -126,6 +126,6 @@ def test_the_command_writes_every_cell(monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["online_adaptation", "--seeds", "10", "--out", str(out)])
     online_adaptation.main()
     cells = json.loads(out.read_text())
-    assert len(cells) == len(DRIFTS) * 2 * 3 * 2
+    assert len(cells) == len(DRIFTS) * 2 * 6 * 2
     assert {cell["seed"] for cell in cells} == {10}
     assert "nano" in capsys.readouterr().out

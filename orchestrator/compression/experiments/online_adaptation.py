@@ -30,7 +30,7 @@ from orchestrator.compression.last_layer import last_layer
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
-LEARNING_RATES = (0.02, 0.05, 0.1)
+LEARNING_RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 SAMPLES = (150, 300)
 JUDGED_ON = 240
 _WINDOW = 64
