@@ -77,5 +77,5 @@ def _block(side: int, depth: int, filters: int) -> int:
     return side * side * depth * (9 + filters)
 
 
-def test_an_online_layer_holds_weights_biases_features_and_logits():
-    assert online_layer_bytes(64, 10) == 4 * (64 * 10 + 10 + 64 + 10)
+def test_an_online_layer_holds_weights_statistics_and_the_sample_in_hand():
+    assert online_layer_bytes(64, 10) == 4 * (64 * 10 + 10 + 64 + 2 + 64 + 10)
