@@ -78,11 +78,6 @@ class Link:
         return self._client is not None and self._client.want_write()
 
     @property
-    def is_connected(self) -> bool:
-        """Whether the broker has accepted the connection."""
-        return self._is_connected
-
-    @property
     def wake_at(self) -> float:
         """When `tick` is next wanted."""
         due_at = self.device.due_at

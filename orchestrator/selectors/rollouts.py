@@ -43,13 +43,6 @@ def _tallies(rollout: Rollout) -> Counter[tuple[int, Tally]]:
     return tallies
 
 
-def status_counts(deployments: QuerySet[Deployment]) -> dict[str, int]:
-    """How many stand in each status, in the order in which statuses follow each other."""
-    rows = deployments.order_by().values_list("status").annotate(count=Count("pk"))
-    found = dict(rows)
-    return {status.value: found[status.value] for status in DeploymentStatus if found.get(status)}
-
-
 def wave_status_counts(rollouts: Iterable[Rollout]) -> dict[int, dict[str, int]]:
     """By wave's primary key: how many newest attempts stand in each status. One query."""
     rows = (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 from django.db import transaction
@@ -17,12 +16,10 @@ from orchestrator.policy.lifecycle import is_final, may_follow
 from orchestrator.protocol.messages import DeploymentStatus
 from registry.models import Device, Variant
 from registry.services.inventory import set_all_installed
+from registry.services.pieces import CHUNK, chunks
 
 log = structlog.get_logger(__name__)
 
-Item = TypeVar("Item")
-# SQLite bounds the number of parameters of one statement.
-CHUNK = 500
 MAX_DETAIL = 500
 # What a change reads. The reasons, the manifest and the variant's description are long.
 _READ = (
@@ -220,9 +217,3 @@ def move_all(
             moved += changes.write()
         if len(rows) < CHUNK:
             return moved
-
-
-def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Pieces that one statement can name."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]

@@ -14,11 +14,12 @@ from django.utils import timezone
 from orchestrator.models import Deployment, Rollout, RolloutStatus, Wave, WaveStatus
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates
-from orchestrator.services.deployment_changes import CHUNK, chunks, move_all
+from orchestrator.services.deployment_changes import move_all
 from orchestrator.services.reverts import last_attempts
 from orchestrator.services.rollout_start import ready_to_send
 from orchestrator.services.targets import RolloutError
 from registry.models import DeviceStatus
+from registry.services.pieces import CHUNK, chunks
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,8 @@ from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from orchestrator.models import Deployment, DeploymentPurpose, Rollout
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates
-from orchestrator.services.deployment_changes import CHUNK, DeploymentChanges, chunks, locked
+from orchestrator.services.deployment_changes import DeploymentChanges, locked
+from registry.services.pieces import CHUNK, chunks
 
 log = structlog.get_logger(__name__)
 

@@ -12,8 +12,9 @@ from orchestrator.models import Deployment, DeviceShadow, Telemetry
 from orchestrator.policy.health import HealthLimits, Vitals, complaints
 from orchestrator.policy.lifecycle import Running, Transition, reconcile
 from orchestrator.protocol.messages import DeploymentStatus
-from orchestrator.services.deployment_changes import CHUNK, DeploymentChanges, chunks, locked
+from orchestrator.services.deployment_changes import DeploymentChanges, locked
 from orchestrator.services.reverts import send_back
+from registry.services.pieces import CHUNK, chunks
 
 
 def settle_soaks(now: datetime) -> int:

@@ -9,10 +9,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from registry.models import Device, DeviceStatus, Fleet
+from registry.services.pieces import chunks
 
 _SHOWN = 5
-# SQLite bounds the number of parameters of one statement.
-_CHUNK = 500
 
 
 class RolloutError(Exception):
@@ -82,8 +81,7 @@ def _check_fleet(slug: str) -> None:
 
 def _named_devices(names: Sequence[str]) -> list[Device]:
     found: dict[str, Device] = {}
-    for start in range(0, len(names), _CHUNK):
-        chunk = names[start : start + _CHUNK]
+    for chunk in chunks(names):
         rows = _with_profile(Device.objects.filter(device_id__in=chunk))
         found |= {device.device_id: device for device in rows}
     _refuse("There is no device", [name for name in names if name not in found])

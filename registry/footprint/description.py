@@ -17,11 +17,10 @@ from registry.formats.tflite import parse, strip_names
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The board that a description is made for: its core and its clock in hertz."""
+    """The board that a description is made for: its name and its core."""
 
     slug: str
     core: str = ""
-    clock_hz: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

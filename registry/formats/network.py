@@ -168,8 +168,3 @@ class Network:
     def dtypes(self) -> frozenset[str]:
         """The types of all tensors."""
         return frozenset(t.dtype for subgraph in self.subgraphs for t in subgraph.tensors)
-
-    @property
-    def custom_operators(self) -> frozenset[str]:
-        """The names of operators that no schema knows."""
-        return frozenset(n for n in self.operator_versions if n.startswith("CUSTOM:"))

@@ -30,6 +30,7 @@ from registry.formats.tflite_strip import strip_tree, write_model
 __all__ = ["FormatError", "Network", "Operator", "Quantization", "Subgraph", "Tensor"]
 __all__ += ["parse", "read_tree", "strip_names"]
 
+MEDIA_TYPE = "application/x-tflite"
 SCHEMA_VERSION = 3
 MAX_RANK = 8
 # What the int32 sizes in TFLite Micro can hold.

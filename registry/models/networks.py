@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from registry.formats.tflite import MEDIA_TYPE
+
 
 class Artifact(models.Model):
     """Bytes by their SHA-256; the file lies in Django's storage under that digest."""
@@ -11,7 +13,7 @@ class Artifact(models.Model):
     sha256 = models.CharField(max_length=64, primary_key=True)
     size_bytes = models.PositiveBigIntegerField()
     file = models.FileField(upload_to="", max_length=200)
-    media_type = models.CharField(max_length=80, default="application/x-tflite")
+    media_type = models.CharField(max_length=80, default=MEDIA_TYPE)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Sensor, SensorNeed, Status
+from registry.formats.tflite import MEDIA_TYPE
 from registry.models import CapabilityProfile, FirmwareBuild, Measurement, Runtime, Variant
 
 # Which interpreters read a file format; a name here is a Runtime's name in the catalogue.
 RUNTIMES_OF_FORMAT: Mapping[str, frozenset[str]] = {
-    "application/x-tflite": frozenset({"tflite-micro", "litert", "tinyengine", "stm32cube-ai"}),
+    MEDIA_TYPE: frozenset({"tflite-micro", "litert", "tinyengine", "stm32cube-ai"}),
     "application/x-onnx": frozenset({"onnxruntime", "stm32cube-ai"}),
 }
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from registry.formats.tflite import MEDIA_TYPE
 from registry.models import Artifact
 
 log = structlog.get_logger(__name__)
@@ -18,7 +19,7 @@ class ArtifactError(ValueError):
     """Bytes that are not kept; the message is a sentence."""
 
 
-def store_artifact(data: bytes, media_type: str = "application/x-tflite") -> Artifact:
+def store_artifact(data: bytes, media_type: str = MEDIA_TYPE) -> Artifact:
     """Keep bytes under their SHA-256; the same bytes are written once, however often they come.
 
     Raises ArtifactError for no bytes and for more than ARTIFACT_MAX_BYTES.

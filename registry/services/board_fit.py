@@ -9,12 +9,12 @@ from ontology.facts import Capacity, Constraint, Metric, Need, Verdict
 from ontology.matching import assess
 from registry.footprint.description import Board, Description, describe
 from registry.footprint.figures import derived_figures
+from registry.formats.tflite import MEDIA_TYPE
 from registry.models import BoardType, CapabilityProfile
 from registry.projection import facts
 from registry.services.lookup import LookupFailed
 from registry.services.matching import restrict
 
-TFLITE = "application/x-tflite"
 # A file says nothing of the sensors that will feed it.
 _ASKED = (
     Constraint.FLASH,
@@ -41,7 +41,7 @@ def judge_file(data: bytes, board_slug: str, kernels: str) -> BoardFit:
     board that the catalogue lacks.
     """
     board = find_board(board_slug)
-    target = Board(board.slug, board.core, board.clock_hz)
+    target = Board(board.slug, board.core)
     description = describe(data, board=target, kernels=kernels)
     verdict = assess(_need(description), _capacity(board, kernels))
     return BoardFit(board, description, restrict(verdict, _ASKED))
@@ -70,7 +70,7 @@ def _need(description: Description) -> Need:
         operators=description.network.operator_versions,
         dtypes=frozenset(dtype.lower() for dtype in description.dtypes),
         sensors=None,
-        runtimes=facts.RUNTIMES_OF_FORMAT[TFLITE],
+        runtimes=facts.RUNTIMES_OF_FORMAT[MEDIA_TYPE],
     )
 
 

@@ -13,7 +13,8 @@ from ontology.vocabulary import materialised_triples
 from registry.models import SubjectKind
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import Projected, all_keys, graph_iri, project_each
-from registry.services.graph_sync import chunks, expected_graphs, stored_graphs
+from registry.services.graph_sync import AT_ONCE, expected_graphs, stored_graphs
+from registry.services.pieces import chunks
 
 
 def differences(store: GraphStore) -> Iterator[str]:
@@ -24,7 +25,7 @@ def differences(store: GraphStore) -> Iterator[str]:
     yield from _compare(store, ONTOLOGY, materialised_triples())
     bare = BareBoard.from_settings()
     for kind in SubjectKind:
-        for keys in chunks(all_keys(kind)):
+        for keys in chunks(all_keys(kind), AT_ONCE):
             for found in project_each(kind, keys, bare):
                 yield from _check(store, graph_iri(kind, found.key), found)
 
@@ -37,7 +38,7 @@ def incomplete() -> Iterator[str]:
     """
     bare = BareBoard.from_settings()
     for kind in SubjectKind:
-        for keys in chunks(all_keys(kind)):
+        for keys in chunks(all_keys(kind), AT_ONCE):
             projected = project_each(kind, keys, bare)
             triples = [triple for found in projected for triple in found.triples or ()]
             yield from (each.sentence for each in incompletenesses(triples))

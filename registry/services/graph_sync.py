@@ -21,12 +21,13 @@ from registry.models import GraphChange, SubjectKind
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import Projected, all_keys, graph_iri, project_each
 from registry.services.graph_outbox import EVERY, mark_all, mark_everything
+from registry.services.pieces import chunks
 
 log = structlog.get_logger(__name__)
 
 MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys of its marks
 
-CHUNK = 200  # subjects that are projected together, to bound what is in memory
+AT_ONCE = 200  # subjects that are projected together, to bound what is in memory
 
 
 def graph_store() -> OxigraphServer:
@@ -58,7 +59,7 @@ def catch_up(store: GraphStore, limit: int, done: Counter[SubjectKind]) -> bool:
     for kind, by_key in _grouped(marks).items():
         every = by_key.pop(EVERY, [])
         keys = dict.fromkeys([*by_key, *(all_keys(kind) if every else ())])
-        for chunk in chunks(list(keys)):
+        for chunk in chunks(list(keys), AT_ONCE):
             done[kind] += _write(store, kind, chunk, bare)
             _remove(kind, {key: by_key[key] for key in chunk if key in by_key})
         _remove(kind, {EVERY: every} if every else {})
@@ -107,12 +108,6 @@ def _grouped(marks: Iterable[GraphChange]) -> Mapping[SubjectKind, MarksByKey]:
     for each in marks:
         grouped[SubjectKind(each.kind)][each.subject].append(each.pk)
     return grouped
-
-
-def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Keys in runs of at most CHUNK."""
-    for start in range(0, len(keys), CHUNK):
-        yield keys[start : start + CHUNK]
 
 
 def _write(store: GraphStore, kind: SubjectKind, keys: Sequence[str], bare: BareBoard) -> int:

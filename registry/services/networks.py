@@ -17,6 +17,7 @@ from registry.footprint.description import Description, describe
 from registry.footprint.figures import derived_figures
 from registry.formats.errors import FormatError
 from registry.formats.network import Network
+from registry.formats.tflite import MEDIA_TYPE
 from registry.models import Artifact, RegisteredModel, Release, Variant
 from registry.projection import facts
 from registry.services import measurements
@@ -34,7 +35,6 @@ __all__ += ["store_artifact"]
 
 log = structlog.get_logger(__name__)
 
-TFLITE = "application/x-tflite"
 MAX_NAME = 120
 
 
@@ -175,7 +175,7 @@ def _read(said: Registration, data: bytes) -> _Bytes:
 
 
 def _write(release: Release, said: Registration, file: _Bytes) -> Variant:
-    artifact = artifact_row(file.digest, file.description.file_bytes, TFLITE)
+    artifact = artifact_row(file.digest, file.description.file_bytes, MEDIA_TYPE)
     variant, created = Variant.objects.get_or_create(
         release=release, name=said.name, defaults=_columns(said, file, artifact)
     )

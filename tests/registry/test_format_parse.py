@@ -34,7 +34,7 @@ def test_a_layer_with_its_options_and_quantization():
 def test_a_custom_operator_is_named():
     network = parse(custom("Whisper"))
     assert network.operators[0].name == "CUSTOM:Whisper"
-    assert network.custom_operators == {"CUSTOM:Whisper"}
+    assert network.operator_versions.keys() == {"CUSTOM:Whisper"}
 
 
 def test_a_name_that_is_no_text_is_shown_with_replacements():

@@ -78,13 +78,6 @@ class Node:
 KernelModel: TypeAlias = Callable[[Node], KernelNeed]
 
 
-def bytes_of(tensor: Tensor) -> int:
-    """A tensor's size. Raises UnmodelledNode for a type without a fixed size."""
-    if tensor.size_bytes is None:
-        raise UnmodelledNode(f"tensor {tensor.index} has type {tensor.dtype}")
-    return tensor.size_bytes
-
-
 def require_types(node: Node, tensor: Tensor, *allowed: str) -> None:
     """Raises UnmodelledNode where the kernel does not take the tensor's type."""
     if tensor.dtype not in allowed:

@@ -37,7 +37,7 @@ KERNEL_SETS = ("cmsis_nn", "reference")
 _NOTHING = fixed(inputs=0, outputs=0)
 _COMPARISON = fixed(state=32, inputs=2, outputs=0)
 
-_MODELS: Mapping[str, KernelModel] = {
+MODELS: Mapping[str, KernelModel] = {
     "ABS": fixed(state=20),
     "ADD": fixed((2, 1), 60, inputs=2),
     "ADD_N": add_n,
@@ -153,13 +153,8 @@ def kernel_need(operator: Operator, graph: Subgraph, kernels: str) -> KernelNeed
     """
     if kernels not in KERNEL_SETS:
         raise ValueError(f"kernels are one of {', '.join(KERNEL_SETS)}, not {kernels!r}")
-    model = _MODELS.get(operator.name)
+    model = MODELS.get(operator.name)
     if model is None:
         why = UNMODELLED.get(operator.name, "TFLite Micro's own set does not have it")
         raise UnmodelledNode(f"{operator.name}: {why}")
     return model(Node(operator, graph, kernels == "cmsis_nn"))
-
-
-def modelled_operators() -> frozenset[str]:
-    """The operators whose need is known."""
-    return frozenset(_MODELS)
