@@ -1,30 +1,24 @@
-"""How much of a drift's cost does an online last layer regain, on the int8 files themselves?
+"""How much of a drift's cost does the devices' own online layer regain, on the int8 files?
 
-    python -m orchestrator.compression.experiments.online_adaptation --seeds 10 11 12
-
-For each seed the family is trained afresh. The held-out images are divided: the device learns from
-the first samples, one at a time, and is judged on others, which neither network nor layer has seen.
-Two rules get the same learning rates: plain SGD (TinyOL, Ren et al. 2021, without its
-standardisation) and SGD in features standardised by a running mean and one running variance, which
-is what devices do. Nothing is selected: every cell goes into the JSON file, losses too.
+The held-out images are divided: the layer learns from the first samples, one at a time, and is
+judged on others, which neither network nor layer has seen. What devices ship (`OnlineLayer`) gets
+the same learning rates as plain SGD (TinyOL, Ren et al. 2021, without its standardisation). Drifts
+are the transforms of the devices' own surroundings at full strength, and relabelling. Nothing is
+selected: every cell is kept, losses too.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.compression.digits import CLASSES, DigitImages, load_split
+from device_firmware_sim.learning.tinyol import OnlineLayer
+from device_firmware_sim.sensors import TRANSFORMS, Surroundings
+from orchestrator.compression.digits import CLASSES, DigitImages
 from orchestrator.compression.evaluation import Int8Classifier
-from orchestrator.compression.experiments.drifts import DRIFTS
-from orchestrator.compression.experiments.table import print_losses, print_table
-from orchestrator.compression.family import build_family, digit_family
 from orchestrator.compression.last_layer import last_layer
 
 Floats = npt.NDArray[np.float32]
@@ -33,7 +27,10 @@ Labels = npt.NDArray[np.int64]
 LEARNING_RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 SAMPLES = (150, 300)
 JUDGED_ON = 240
-_WINDOW = 64
+DRIFTS: Mapping[str, Surroundings] = {
+    **{name: Surroundings(name) for name in TRANSFORMS if name != "identity"},
+    "permuted_labels": Surroundings(permute_labels=1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +77,23 @@ def plain(layer: Floats, features: Floats, labels: Labels, rate: float) -> Float
     return learnt
 
 
-def standardised(layer: Floats, features: Floats, labels: Labels, rate: float) -> Floats:
-    """The same in x' = (x - mean) / sd of about the last 64 samples, sd one for all features.
-
-    The step is written in x, so that the layer goes on from what it was.
-    """
-    learnt = layer.copy()
-    mean, variance = np.zeros(features.shape[1], np.float32), 0.0
-    for seen, (sample, label) in enumerate(zip(features, labels, strict=True), start=1):
-        share, away = 1 / min(seen, _WINDOW), sample - mean
-        mean = mean + share * away
-        variance += share * (float(away @ (sample - mean)) / len(mean) - variance)
-        direction = (sample - mean) / (variance + 1e-6)
-        error = rate * _error(learnt, sample, int(label))
-        learnt[:-1] -= np.outer(direction, error)
-        learnt[-1] -= (1 - mean @ direction) * error
-    return learnt
+def shipped(layer: Floats, features: Floats, labels: Labels, rate: float) -> Floats:
+    """What devices do; a new layer."""
+    learner = OnlineLayer(layer)
+    for sample, label in zip(features, labels, strict=True):
+        learner.learn(sample, int(label), rate)
+    return learner.layer
 
 
 Rule = Callable[[Floats, Floats, Labels, float], Floats]
-RULES: dict[str, Rule] = {"plain": plain, "standardised": standardised}
+RULES: dict[str, Rule] = {"plain": plain, "shipped": shipped}
+
+
+def drifted(data: DigitImages, surroundings: Surroundings) -> DigitImages:
+    """The same samples as a device would see and name them now."""
+    images = np.stack([surroundings.look(image) for image in data.images])
+    labels = [surroundings.called(int(label), CLASSES) for label in data.labels]
+    return DigitImages(images, np.asarray(labels, data.labels.dtype))
 
 
 def measure(model: bytes, variant: str, held_out: DigitImages, seed: int) -> Iterator[Cell]:
@@ -108,8 +102,8 @@ def measure(model: bytes, variant: str, held_out: DigitImages, seed: int) -> Ite
     order = np.random.default_rng(seed).permutation(len(held_out))
     logits, _ = classifier.run(held_out.images[order[-JUDGED_ON:]])
     before = float((logits.argmax(1) == held_out.labels[order[-JUDGED_ON:]]).mean())
-    for name, drift in DRIFTS.items():
-        changed = drift(held_out)
+    for name, surroundings in DRIFTS.items():
+        changed = drifted(held_out, surroundings)
         features = classifier.run(changed.images)[1][order]
         labels = changed.labels[order]
         judged = _Judged(features[-JUDGED_ON:], labels[-JUDGED_ON:])
@@ -128,29 +122,6 @@ def measure(model: bytes, variant: str, held_out: DigitImages, seed: int) -> Ite
                 loss_drifted=judged.loss(layer),
                 loss_adapted=judged.loss(learnt),
             )
-
-
-def run(seeds: Sequence[int]) -> list[Cell]:
-    """The whole family for each seed."""
-    cells: list[Cell] = []
-    for seed in seeds:
-        held_out = load_split(seed).held_out
-        for built in build_family(digit_family(seed), lambda share, doing: None):
-            cells += measure(built.data, built.name, held_out, seed)
-    return cells
-
-
-def main() -> None:
-    """Measure, print, write the JSON file."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    arguments.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12])
-    arguments.add_argument("--out", type=Path, default=Path("var/bench/online_adaptation.json"))
-    chosen = arguments.parse_args()
-    cells = run(chosen.seeds)
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(json.dumps([asdict(cell) for cell in cells], indent=1))
-    print_table([asdict(cell) for cell in cells])
-    print_losses([asdict(cell) for cell in cells])
 
 
 def _settings() -> Iterator[tuple[str, float, int]]:
@@ -172,7 +143,3 @@ def _softmax(logits: Floats) -> Floats:
 def _error(layer: Floats, sample: Floats, label: int) -> Floats:
     """Gradient of the cross-entropy by the logits."""
     return _softmax(_logits(layer, sample)) - np.eye(CLASSES, dtype=np.float32)[label]
-
-
-if __name__ == "__main__":
-    main()
