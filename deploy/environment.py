@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from registry.files import keep_once
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
@@ -78,33 +79,12 @@ def secret_key(path: Path) -> str:
     given = os.environ.get("TINYFLEET_SECRET_KEY")
     if given:
         return given
-    return _kept(path, lambda: secrets.token_urlsafe(48))
+    return keep_once(path, lambda: secrets.token_urlsafe(48))
 
 
 def installation_id(path: Path) -> str:
     """What tells this installation from others where several share one MLflow or store."""
-    return _kept(path, lambda: str(uuid.uuid4()))
-
-
-def _kept(path: Path, make: Callable[[], str]) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        _publish_once(path, make())
-    return path.read_text()
-
-
-def _publish_once(path: Path, text: str) -> None:
-    """Of several processes that start at once, one key wins and none is ever seen half-written."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
+    return keep_once(path, lambda: str(uuid.uuid4()))
 
 
 def postgresql_database(url: str) -> dict[str, Any]:

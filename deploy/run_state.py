@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.supervisor import Condition, ProcessView
+from registry.files import replace_whole
 
 
 class AlreadyRunning(Exception):
@@ -35,14 +36,9 @@ def exclusive(run_dir: Path) -> Iterator[None]:
 
 def write_state(run_dir: Path, views: list[ProcessView]) -> None:
     """Publish the state of all processes; readers never see half of it."""
-    draft = run_dir / "up.json.draft"
     ready = all(view.condition is Condition.READY for view in views)
-    draft.write_text(
-        json.dumps(
-            {"pid": os.getpid(), "ready": ready, "processes": [asdict(view) for view in views]}
-        )
-    )
-    draft.replace(run_dir / "up.json")
+    state = {"pid": os.getpid(), "ready": ready, "processes": [asdict(view) for view in views]}
+    replace_whole(run_dir / "up.json", json.dumps(state).encode(), 0o644)
 
 
 def read_state(run_dir: Path) -> dict[str, Any] | None:

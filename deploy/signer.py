@@ -33,6 +33,7 @@ from orchestrator.gateways.signing import (
 )
 from orchestrator.protocol import cose
 from orchestrator.protocol.fields import MessageError
+from registry.files import replace_whole
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,7 @@ def load_or_make_key(directory: Path) -> cose.PrivateKey:
 def publish_key(trust: Path, key: cose.PrivateKey) -> Path:
     """Write the public key where verifiers look, under its key id."""
     path = trust / f"{cose.key_id(key.public_key()).hex()}.pem"
-    _write_whole(path, cose.public_pem(key.public_key()), 0o644)
+    replace_whole(path, cose.public_pem(key.public_key()), 0o644, durable=True)
     return path
 
 
@@ -129,19 +130,7 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write_whole(path, pem, 0o600)
-
-
-def _write_whole(path: Path, content: bytes, mode: int) -> None:
-    """Never seen half-written; on disk when it returns."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
-    os.fchmod(descriptor, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    replace_whole(path, pem, durable=True)
 
 
 def _arguments(given: list[str] | None) -> argparse.Namespace:

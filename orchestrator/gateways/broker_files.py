@@ -8,7 +8,6 @@ shared accounts, `gateway` and `enrol`, get secrets of their own, made once.
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from django.conf import settings
 from orchestrator.models import DeviceCredential
 from orchestrator.protocol import topics
 from orchestrator.protocol.enrolment import SALT_BYTES, check_verifier, make_verifier
+from registry.files import keep_once, replace_whole
 from registry.models import DeviceStatus
 
 GATEWAY_USER = "gateway"
@@ -30,12 +30,12 @@ _DEVICE_READS = ("desired", "acked", "learn/task")
 
 def gateway_password() -> str:
     """The gateway's own secret, made at first use (var/keys/gateway-mqtt, mode 0600)."""
-    return _secret(settings.KEYS_DIR / "gateway-mqtt")
+    return keep_once(settings.KEYS_DIR / "gateway-mqtt", _new_secret)
 
 
 def enrol_password() -> str:
     """The secret of the account that devices enrol with (var/keys/enrol-mqtt, mode 0600)."""
-    return _secret(settings.KEYS_DIR / "enrol-mqtt")
+    return keep_once(settings.KEYS_DIR / "enrol-mqtt", _new_secret)
 
 
 def write_password_file() -> Path:
@@ -96,18 +96,8 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def _secret(path: Path) -> str:
-    """Of several processes that start at once, one secret wins and none is seen half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        draft = _draft(path, secrets.token_urlsafe(32))
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            return path.read_text()
-        finally:
-            draft.unlink()
-    return path.read_text()
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def _account_line(user: str, secret: str, before: dict[str, str]) -> str:
@@ -130,13 +120,4 @@ def replace_file(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_text() == text:
         return
-    _draft(path, text).replace(path)
-
-
-def _draft(path: Path, text: str) -> Path:
-    """A complete file of the owner's alone beside `path`, to be moved into its place."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    return draft
+    replace_whole(path, text.encode())
