@@ -9,6 +9,7 @@ import pytest
 from django.core.management import get_commands
 from django.urls import get_resolver
 
+from orchestrator.protocol import topics
 from orchestrator.protocol.topics import TopicKind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +17,7 @@ OURS = {"deploy", "orchestrator", "registry"}
 SETTING = r"TINYFLEET_[A-Z0-9_]+"
 ROUTE = re.compile(r"api/v1/\^?(\w[\w-]*)")
 QUERIES = sorted((ROOT / "ontology/queries").glob("*.rq"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 INTERNAL_SETTINGS = {"TINYFLEET_DATA", "TINYFLEET_DEMO_FOLDER"}
 
 
@@ -36,15 +38,45 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     assert settings_in_code() - INTERNAL_SETTINGS == documented
 
 
+def topic_as_documented(kind: TopicKind) -> str:
+    """The topic's path under the root as its builder makes it, with names for its parts."""
+    if kind is TopicKind.ARTIFACT_BLOCK:
+        built = topics.artifact_block("ab" * 32, 10, 7)
+        assert built == f"{topics.ROOT}/artifacts/{'ab' * 32}/10/7"
+        return "artifacts/{sha256}/{n}/{block}"
+    built = getattr(topics, kind.value)("pump-1")
+    assert topics.parse(built).kind is kind
+    return built.removeprefix(f"{topics.ROOT}/").replace("pump-1", "{device}")
+
+
 @pytest.mark.parametrize("kind", list(TopicKind))
 def test_every_topic_is_documented(kind: TopicKind) -> None:
     page = (ROOT / "docs/mqtt-protocol.md").read_text()
-    assert kind.value.replace("_", "/") in page or kind.value.partition("_")[0] in page
+    assert f"| `{kind.value}` | `{topic_as_documented(kind)}` |" in page
 
 
 @pytest.mark.parametrize("name", sorted(n for n, app in get_commands().items() if app in OURS))
 def test_every_command_is_documented(name: str) -> None:
-    assert re.search(rf"\b{name}\b", all_documentation())
+    assert re.search(rf"manage\.py {name}\b|`{name}[` ]", all_documentation())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, heading = link.partition("#")
+        target = (page.parent / name) if name else page
+        if not target.exists() or (heading and heading not in headings(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them of its headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize(
