@@ -80,6 +80,7 @@ def test_bad_bytes_are_refused():
         describe(b"not a model")
 
 
+@pytest.mark.bench
 def test_half_a_megabyte_takes_at_most_a_tenth_of_a_second(data_dir):
     data = (data_dir / "ren/models/ARM_MicroNet_VWW_3.tflite").read_bytes()
     assert len(data) > 500_000
