@@ -46,7 +46,7 @@ class Installation:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             port = unused.getsockname()[1]
-        self._environment = os.environ | {
+        self._environment = os.environ | {"DJANGO_SETTINGS_MODULE": "deploy.settings"} | {
             "TINYFLEET_VAR": str(var),
             "TINYFLEET_DATABASE": "",
             "TINYFLEET_GRAPH_PORT": str(port),  # nobody listens there: the graph is down
