@@ -46,13 +46,17 @@ class Installation:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             port = unused.getsockname()[1]
-        self._environment = os.environ | {"DJANGO_SETTINGS_MODULE": "deploy.settings"} | {
-            "TINYFLEET_VAR": str(var),
-            "TINYFLEET_DATABASE": "",
-            "TINYFLEET_GRAPH_PORT": str(port),  # nobody listens there: the graph is down
-            "TINYFLEET_TICK_S": "0.05",
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-        }
+        self._environment = (
+            os.environ
+            | {"DJANGO_SETTINGS_MODULE": "deploy.settings"}
+            | {
+                "TINYFLEET_VAR": str(var),
+                "TINYFLEET_DATABASE": "",
+                "TINYFLEET_GRAPH_PORT": str(port),  # nobody listens there: the graph is down
+                "TINYFLEET_TICK_S": "0.05",
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+            }
+        )
         self.running: list[subprocess.Popen[str]] = []
 
     def run(self, *argv: str) -> None:
