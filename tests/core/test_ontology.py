@@ -47,6 +47,11 @@ def test_every_class_and_property_is_explained(graph):
         assert graph.value(term, DCTERMS.source), f"{term} has no source"
 
 
+def test_every_individual_is_named(graph):
+    individuals = list(graph.subjects(RDF.type, OWL.NamedIndividual))
+    assert [each for each in individuals if not graph.value(each, RDFS.label)] == []
+
+
 def test_nothing_is_imported(graph):
     assert not list(graph.objects(None, OWL.imports))
 
@@ -130,6 +135,7 @@ def test_a_class_that_can_have_no_member_is_found(axiom, empty):
         "tf:v tf:fits tf:p ; tf:failsRam tf:p .",
         "tf:v tf:fits tf:p ; tf:unknownFor tf:p .",
         "tf:p tf:assumed true , false .",
+        "tf:v tf:meets tf:precondition-int8 ; tf:doesNotMeet tf:precondition-int8 .",
         "tf:m tf:figureStatus tf:Guessed . tf:Guessed owl:differentFrom tf:Measured , tf:Derived ,"
         " tf:Published .",
     ],
