@@ -46,17 +46,14 @@ class Installation:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             port = unused.getsockname()[1]
-        self._environment = (
-            os.environ
-            | {"DJANGO_SETTINGS_MODULE": "deploy.settings"}
-            | {
-                "TINYFLEET_VAR": str(var),
-                "TINYFLEET_DATABASE": "",
-                "TINYFLEET_GRAPH_PORT": str(port),  # nobody listens there: the graph is down
-                "TINYFLEET_TICK_S": "0.05",
-                "DJANGO_SETTINGS_MODULE": "tests.settings",
-            }
-        )
+        self._environment = os.environ | {
+            # tests.settings makes each process a folder of its own; these are to share one.
+            "DJANGO_SETTINGS_MODULE": "deploy.settings",
+            "TINYFLEET_VAR": str(var),
+            "TINYFLEET_DATABASE": "",
+            "TINYFLEET_GRAPH_PORT": str(port),  # nobody listens there: the graph is down
+            "TINYFLEET_TICK_S": "0.05",
+        }
         self.running: list[subprocess.Popen[str]] = []
 
     def run(self, *argv: str) -> None:
