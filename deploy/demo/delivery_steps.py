@@ -70,7 +70,7 @@ def release(run: Demonstration) -> None:
     run.release = Release.objects.filter(model__name=MODEL_NAME).latest("number")
     variants = list(run.release.variants.select_related("artifact"))
     run.expect(len(variants) >= MIN_VARIANTS, f"only {len(variants)} variants")
-    sizes = sorted(variant.artifact.size_bytes for variant in variants)
+    sizes = sorted(variant.delivered.size_bytes for variant in variants)
     run.expect(sizes[-1] > MIN_SIZE_RATIO * sizes[0], f"sizes {sizes[0]} to {sizes[-1]} B")
     versions = sum(1 for variant in variants if variant.mlflow_version)
     run.expect(versions == len(variants), f"{versions} of {len(variants)} variants are in MLflow")

@@ -64,7 +64,9 @@ def open_tasks(alerts: Iterable[DriftAlert], now: datetime) -> list[LearningTask
 def pending_tasks(limit: int = 100) -> list[LearningTask]:
     """Tasks that nobody has signed yet, oldest first."""
     waiting = _of_members(LearningTask.objects.filter(status=LearningStatus.PENDING))
-    return list(waiting.select_related("device", "variant").order_by("created_at")[:limit])
+    return list(
+        waiting.select_related("device", "variant__artifact").order_by("created_at")[:limit]
+    )
 
 
 def task_order(task: LearningTask) -> LearnTask:
@@ -72,7 +74,7 @@ def task_order(task: LearningTask) -> LearnTask:
     return LearnTask(
         task=task.pk,
         device_id=task.device.device_id,
-        digest=task.variant.artifact_id,
+        digest=task.variant.delivered.sha256,
         method=task.method,
         learning_rate=task.parameters["learning_rate"],
         samples=task.parameters["samples"],

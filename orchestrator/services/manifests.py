@@ -19,7 +19,7 @@ from orchestrator.protocol.blocks import WHOLE_FILE
 from orchestrator.protocol.manifest import VENDOR_ID, Manifest, class_id
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.self_tests import self_test_of
-from registry.models import CapabilityProfile, Variant
+from registry.models import Artifact, CapabilityProfile, NoArtifact, Variant
 from registry.projection.facts import need_of
 from registry.services.profiles import capacity_of
 
@@ -42,7 +42,7 @@ def desired_manifest(deployment: Deployment, now: datetime | None = None) -> Man
     signs one twice. Raises ManifestImpossible where the device or the variant lacks a fact that
     the device will check.
     """
-    variant, profile = _parts(deployment)
+    variant, artifact, profile = _parts(deployment)
     self_test = self_test_of(variant)
     with transaction.atomic():
         deployment.sequence = next_sequence(_accepted_sequence(deployment))
@@ -56,9 +56,9 @@ def desired_manifest(deployment: Deployment, now: datetime | None = None) -> Man
         sequence=deployment.sequence,
         issued_at=int((now or timezone.now()).timestamp()),
         expires_at=int(deployment.expires_at.timestamp()),
-        digest=bytes.fromhex(variant.artifact_id),
-        size=variant.artifact.size_bytes,
-        block_exponents=block_exponents(variant.artifact.size_bytes),
+        digest=bytes.fromhex(artifact.sha256),
+        size=artifact.size_bytes,
+        block_exponents=block_exponents(artifact.size_bytes),
         arena_bytes=_arena_bytes(variant, profile),
         operators=dict(variant.operators or {}),
         runtime=profile.firmware.runtime.name if profile.firmware else "",
@@ -99,11 +99,14 @@ def _accepted_sequence(deployment: Deployment) -> int:
     return shadow.values_list("sequence", flat=True).first() or 0
 
 
-def _parts(deployment: Deployment) -> tuple[Variant, CapabilityProfile]:
+def _parts(deployment: Deployment) -> tuple[Variant, Artifact, CapabilityProfile]:
     variant, profile = deployment.variant, deployment.device.profile
     if variant is None or profile is None:
         raise ManifestImpossible(f"{deployment.device} or its variant is not described.")
-    return variant, profile
+    try:
+        return variant, variant.delivered, profile
+    except NoArtifact as error:
+        raise ManifestImpossible(f"{error}.") from error
 
 
 def _arena_bytes(variant: Variant, profile: CapabilityProfile) -> int | None:

@@ -21,6 +21,7 @@ from orchestrator.gateways.mlflow import MlflowTracker, MlflowUnreachable, RunRe
 from orchestrator.models import LearningStatus, LearningTask
 from orchestrator.services.working import JobContext, Unavailable
 from registry.models import Release, Variant
+from registry.services.matching import deliverable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,8 @@ def log_release(release: Release, on_progress: Callable[[float], None]) -> int:
     """
     with _tracker() as tracker:
         parent = _release_run(tracker, release)
-        variants = list(release.variants.select_related("artifact", "parent", "release__model"))
+        rows = deliverable(release.variants.all())
+        variants = list(rows.select_related("artifact", "parent", "release__model"))
         for done, variant in enumerate(variants):
             on_progress(done / len(variants))
             _log_variant(tracker, variant, parent)
@@ -94,7 +96,7 @@ def _log_variant(tracker: MlflowTracker, variant: Variant, parent: str) -> None:
     run = _find_or_log(tracker, model, _variant_record(variant), parent)
     tags = {
         "variant": variant.name,
-        "digest": variant.artifact_id,
+        "digest": variant.delivered.sha256,
         "release": _key(variant.release),
     }
     variant.mlflow_run_id = run
@@ -104,7 +106,7 @@ def _log_variant(tracker: MlflowTracker, variant: Variant, parent: str) -> None:
 
 
 def _variant_record(variant: Variant) -> RunRecord:
-    with variant.artifact.file.open("rb") as file:
+    with variant.delivered.file.open("rb") as file:
         data = file.read()
     measured = variant.measurements.select_related("runtime").order_by("id")
     metrics = {_metric_name(row): row.value for row in measured}

@@ -16,7 +16,13 @@ from orchestrator.policy.rollout import split_into_waves
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.targets import RolloutError, devices_of, parse_target
 from registry.models import Device, Variant
-from registry.services.matching import Choice, assess_all, choose_variants, reason_json
+from registry.services.matching import (
+    Choice,
+    assess_all,
+    choose_variants,
+    deliverable,
+    reason_json,
+)
 
 _NO_DESCRIPTION = "the device has not described itself yet"
 
@@ -39,8 +45,9 @@ class Assignment:
     @property
     def download_bytes(self) -> int:
         """What this device would have to fetch."""
-        pending = self.variant is not None and self.outcome is DeploymentStatus.PENDING
-        return self.variant.artifact.size_bytes if pending and self.variant else 0
+        artifact = self.variant.artifact if self.variant is not None else None
+        pending = self.outcome is DeploymentStatus.PENDING
+        return artifact.size_bytes if artifact is not None and pending else 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ def check_plan(rollout: Rollout, planned: Plan) -> None:
 def _candidates(rollout: Rollout) -> dict[str, Variant]:
     if rollout.variant is not None:
         return {str(rollout.variant.pk): rollout.variant}
-    variants = Variant.objects.filter(release=rollout.release)
+    variants = deliverable(Variant.objects.filter(release=rollout.release))
     return {str(v.pk): v for v in variants.select_related("release__model")}
 
 
@@ -128,12 +135,12 @@ def _judged_alone(devices: Sequence[Device], variant: Variant | None) -> dict[in
     }
 
 
-def _running_digests(devices: Iterable[Device]) -> dict[int, str]:
+def _running_digests(devices: Iterable[Device]) -> dict[int, str | None]:
     return {d.pk: d.installed.artifact_id for d in devices if d.installed is not None}
 
 
 def _share(
-    device: Device, choice: Choice | None, running: Mapping[int, str], refusals: _Refusals
+    device: Device, choice: Choice | None, running: Mapping[int, str | None], refusals: _Refusals
 ) -> Assignment:
     if choice is None or choice.variant is None:
         reasons, detail = refusals.of(choice.verdicts if choice is not None else ())

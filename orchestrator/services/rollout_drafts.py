@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.models import Rollout
 from orchestrator.services.targets import RolloutError, parse_target
+from registry.services.matching import deliverable
 
 _HEALTH_LIMITS = ("max_accuracy_drop", "max_latency_ratio", "max_restarts")
 _MAX_NAME = 160
@@ -33,8 +34,12 @@ def check_draft(rollout: Rollout, now: datetime) -> None:
 def _check_what(rollout: Rollout) -> None:
     if (rollout.release is None) == (rollout.variant is None):
         raise RolloutError("A rollout sends either a release or one variant.")
-    if rollout.release is not None and not rollout.release.variants.exists():
-        raise RolloutError(f"{rollout.release} has no variant to send.")
+    if rollout.release is not None and not deliverable(rollout.release.variants.all()).exists():
+        raise RolloutError(f"{rollout.release} has no variant to send: none has an artifact.")
+    if rollout.variant is not None and rollout.variant.artifact_id is None:
+        raise RolloutError(
+            f"{rollout.variant} is known by its figures alone: it has no artifact to send."
+        )
 
 
 def _check_percentages(percentages: Any) -> None:

@@ -82,7 +82,7 @@ def _time(seconds: float | None, now: datetime) -> datetime:
 def _variants(digests: Iterable[str | None]) -> dict[str, Variant]:
     """The newest variant of each artifact; variants of several releases may share their bytes."""
     known = Variant.objects.filter(artifact__in={d for d in digests if d}).order_by("pk")
-    return {variant.artifact_id: variant for variant in known}
+    return {variant.artifact_id: variant for variant in known if variant.artifact_id}
 
 
 def _variant(device: Device, pack: TelemetryPack, variants: dict[str, Variant]) -> Variant | None:

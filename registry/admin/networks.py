@@ -96,7 +96,7 @@ class VariantAdmin(NotAddedHere):
 
     @display(description="File", ordering="artifact__size_bytes")
     def size(self, variant: Variant) -> str:
-        return bytes_text(variant.artifact.size_bytes)
+        return bytes_text(variant.artifact.size_bytes if variant.artifact else None)
 
     @display(description="Accuracy")
     def accuracy(self, variant: Variant) -> str:

@@ -106,13 +106,13 @@ class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
 
 
 class VariantSerializer(serializers.ModelSerializer[Variant]):
-    """One deployable artifact and what it needs."""
+    """One network and what it needs; without an artifact it is known by its figures alone."""
 
     variant = serializers.CharField(source="__str__", help_text="model/release/name")
     model = serializers.CharField(source="release.model.name")
     release = serializers.IntegerField(source="release.number")
-    sha256 = serializers.CharField(source="artifact_id")
-    size_bytes = serializers.IntegerField(source="artifact.size_bytes")
+    sha256 = serializers.CharField(source="artifact_id", allow_null=True)
+    size_bytes = serializers.IntegerField(source="artifact.size_bytes", allow_null=True)
     operators = OperatorsField(allow_null=True)
     dtypes = NamesField(allow_null=True)
     sensors = SensorNeedSerializer(many=True, allow_null=True)

@@ -11,6 +11,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,7 +25,7 @@ from registry.api.network_serializers import (
     VariantSerializer,
 )
 from registry.api.upload import VariantUploadSerializer, register_upload
-from registry.models import Device, RegisteredModel, Release, Variant
+from registry.models import Device, NoArtifact, RegisteredModel, Release, Variant
 from registry.services.matching import devices_with, judge_profiles
 
 
@@ -115,9 +116,13 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
     def file(self, request: Request, pk: str) -> FileResponse:
         """The artifact's bytes, exactly as devices run them."""
         variant = self.get_object()
+        try:
+            artifact = variant.delivered
+        except NoArtifact as error:
+            raise NotFound(f"{error}.") from error
         name = f"{variant.release.model.name}-{variant.release.number}-{variant.name}.tflite"
         return FileResponse(
-            variant.artifact.file.open("rb"),
+            artifact.file.open("rb"),
             as_attachment=True,
             filename=name,
             content_type="application/octet-stream",

@@ -4,7 +4,7 @@ from registry.models.devices import CapabilityProfile, Device, DeviceStatus, Fle
 from registry.models.graph_change import GraphChange, SubjectKind
 from registry.models.hardware import BoardType, FirmwareBuild, OnboardSensor, Runtime
 from registry.models.measurements import Measurement
-from registry.models.networks import Artifact, RegisteredModel, Release, Variant
+from registry.models.networks import Artifact, NoArtifact, RegisteredModel, Release, Variant
 
 __all__ = [
     "Artifact",
@@ -16,6 +16,7 @@ __all__ = [
     "Fleet",
     "GraphChange",
     "Measurement",
+    "NoArtifact",
     "OnboardSensor",
     "RegisteredModel",
     "Release",

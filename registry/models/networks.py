@@ -29,6 +29,10 @@ class RegisteredModel(models.Model):
     name = models.SlugField(max_length=120, unique=True)
     task = models.CharField(max_length=200, blank=True)
     description = models.TextField(blank=True)
+    reference = models.BooleanField(
+        default=False,
+        help_text="A yardstick from the literature: matched and listed only where asked for",
+    )
     champion = models.ForeignKey(
         "Release", null=True, blank=True, on_delete=models.SET_NULL, related_name="champion_of"
     )
@@ -64,12 +68,22 @@ class Release(models.Model):
         return f"{self.model} release {self.number}"
 
 
+class NoArtifact(LookupError):
+    """A variant that is known by its figures alone was asked for its bytes."""
+
+
 class Variant(models.Model):
-    """One deployable artifact of a release, with what it needs as read from its bytes."""
+    """One network of a release, with what it needs as read from its artifact's bytes.
+
+    One that is known from a description or a publication alone has no artifact: it is judged by
+    the figures that are known of it, and there is nothing to deliver.
+    """
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="variants")
     name = models.SlugField(max_length=120)
-    artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT, related_name="variants")
+    artifact = models.ForeignKey(
+        Artifact, null=True, blank=True, on_delete=models.PROTECT, related_name="variants"
+    )
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
     )
@@ -98,3 +112,10 @@ class Variant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release.model.name}/{self.release.number}/{self.name}"
+
+    @property
+    def delivered(self) -> Artifact:
+        """The artifact that devices are sent; NoArtifact where there is none."""
+        if self.artifact is None:
+            raise NoArtifact(f"{self} is known by its figures alone: it has no artifact")
+        return self.artifact

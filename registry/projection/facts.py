@@ -6,6 +6,7 @@ over those asks the database a fixed number of times, however many rows there ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Sensor, SensorNeed, Status
+from ontology.matching.figures import best_figure
 from registry.formats.tflite import MEDIA_TYPE
 from registry.models import CapabilityProfile, FirmwareBuild, Measurement, Runtime, Variant
 
@@ -73,16 +75,30 @@ def profiles_with_capacity() -> QuerySet[CapabilityProfile]:
 
 def need_of(variant: Variant) -> Need:
     """What one variant needs; keyed by the variant's primary key as text."""
-    figures = (figure_of(measurement) for measurement in variant.measurements.all())
+    read = (figure_of(measurement) for measurement in variant.measurements.all())
+    figures = tuple(figure for figure in read if figure is not None)
+    artifact = variant.artifact
     return Need(
         variant=str(variant.pk),
-        flash_bytes=variant.artifact.size_bytes,
-        figures=tuple(figure for figure in figures if figure is not None),
+        flash_bytes=artifact.size_bytes if artifact else _stated_flash_bytes(figures),
+        figures=figures,
         operators=variant.operators,
         dtypes=_set_or_unknown(variant.dtypes),
         sensors=_sensor_needs(variant.sensors),
-        runtimes=RUNTIMES_OF_FORMAT.get(variant.artifact.media_type),
+        runtimes=RUNTIMES_OF_FORMAT.get(artifact.media_type) if artifact else None,
     )
+
+
+def _stated_flash_bytes(figures: tuple[Figure, ...]) -> int | None:
+    """What a variant without an artifact is said to take of flash, where that is one figure.
+
+    Figures that hold for a board or a runtime alone are left to the rules, which know the target.
+    """
+    flash = [figure for figure in figures if figure.metric is Metric.FLASH_BYTES]
+    if any(figure.board or figure.runtime for figure in flash):
+        return None
+    best = best_figure(flash, Metric.FLASH_BYTES, None, None)
+    return None if best is None else math.ceil(best.value)
 
 
 def figure_of(measurement: Measurement) -> Figure | None:

@@ -41,7 +41,8 @@ def describe_variant(variant: Variant) -> Description:
     need = need_of(variant)
     describe_need(subject, need)
     _describe_macs(subject, need.figures)
-    _describe_artifact(subject, variant.artifact)
+    if variant.artifact is not None:
+        _describe_artifact(subject, variant.artifact)
     _describe_origin(subject, variant)
     for measurement in variant.measurements.all():
         _describe_measurement(subject, measurement)

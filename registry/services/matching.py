@@ -68,11 +68,13 @@ def assess_all(devices: Iterable[Device], variants: Iterable[Variant]) -> Iterat
 
 
 def choose_variants(release: Release, devices: Iterable[Device]) -> dict[int, Choice]:
-    """For each device, by primary key, the most accurate variant of a release that fits it.
+    """For each device, by primary key, the most accurate variant of a release to send to it.
 
-    Of equally accurate ones the one that leaves more room. Each profile is judged once.
+    Of equally accurate ones that fit, the one that leaves more room. Each profile is judged once;
+    variants without an artifact are left out.
     """
-    variants = {str(row.pk): row for row in variants_with_needs().filter(release=release)}
+    rows = deliverable(variants_with_needs().filter(release=release))
+    variants = {str(row.pk): row for row in rows}
     needs = [need_of(variant) for variant in variants.values()]
     accuracy = {need.variant: accuracy_of(need) for need in needs}
     profile_of = {device.pk: device.profile_id for device in devices}
@@ -81,6 +83,11 @@ def choose_variants(release: Release, devices: Iterable[Device]) -> dict[int, Ch
         if key is not None:
             choices[key] = _choose(needs, capacity, accuracy, variants)
     return {device: choices[profile] for device, profile in profile_of.items()}
+
+
+def deliverable(variants: QuerySet[Variant]) -> QuerySet[Variant]:
+    """Those that there is something of to send: an artifact, not figures alone."""
+    return variants.filter(artifact__isnull=False)
 
 
 def _choose(

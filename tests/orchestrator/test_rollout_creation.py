@@ -81,6 +81,18 @@ def test_a_release_without_variants(fleet):
         make_rollout(make_release(variants={}))
 
 
+def test_what_is_known_by_its_figures_alone_is_not_sent(fleet):
+    release = make_release(variants={})
+    paper = release.variants.create(name="paper")
+    for what in ({"release": release}, {"variant": paper}):
+        with pytest.raises(RolloutError, match="has no (variant to send|artifact to send)"):
+            make_rollout(**what)
+    mixed = make_release()
+    mixed.variants.create(name="paper")
+    got = rollouts.plan(make_rollout(mixed)).assignments
+    assert {share.variant.name for share in got if share.variant} == {"large", "small"}
+
+
 def test_a_release_that_fits_nobody_says_by_how_much():
     make_devices(2, CRAMPED)
     with pytest.raises(RolloutError, match=r"fits any of the 2 devices.*needs 1,216 B of flash"):

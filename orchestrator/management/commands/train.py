@@ -61,7 +61,7 @@ class Command(BaseCommand):
         release = Release.objects.select_related("model").get(pk=result["release"])
         for variant in release.variants.select_related("artifact"):
             accuracy = variant.measurements.filter(metric="accuracy").latest("pk").value
-            size = variant.artifact.size_bytes
+            size = variant.delivered.size_bytes
             self.stdout.write(f"{variant}  {size:,} B  accuracy {accuracy:.4f}")
         if not result["mlflow_versions"]:
             self.stdout.write("MLflow was away; a job will log the release when it is back")

@@ -58,4 +58,4 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: {error}") from error
         except RegistrationError as error:
             raise CommandError(f"--name or --variant: {error}") from error
-        self.stdout.write(f"{row}: variant {row.pk}, {row.artifact.size_bytes} bytes")
+        self.stdout.write(f"{row}: variant {row.pk}, {len(data)} bytes")
