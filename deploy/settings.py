@@ -168,6 +168,7 @@ SIGNER_SOCKET = Path(text_setting("TINYFLEET_SIGNER_SOCKET", str(RUN_DIR / "sign
 # Limits. Every one is tested by a case that crosses it.
 ARTIFACT_MAX_BYTES = bytes_setting("TINYFLEET_ARTIFACT_MAX_BYTES", 16 * 1024 * 1024)
 DESCRIPTION_MAX_BYTES = bytes_setting("TINYFLEET_DESCRIPTION_MAX_BYTES", 64 * 1024)
+DESCRIBED_LAYERS_MAX = int_setting("TINYFLEET_DESCRIBED_LAYERS_MAX", 1000)
 MQTT_MAX_MESSAGE_BYTES = bytes_setting("TINYFLEET_MQTT_MAX_MESSAGE_BYTES", 64 * 1024)
 WHOLE_FILE_BLOCK_MAX_BYTES = bytes_setting("TINYFLEET_WHOLE_FILE_BLOCK_MAX_BYTES", 128 * 1024)
 # What the broker passes on at all; above MQTT_MAX_MESSAGE_BYTES, so that the gateway can count it.

@@ -105,5 +105,22 @@ def observed_property(sensor: str) -> str | None:
     return None
 
 
+def noted(kind: str, notation: str | None) -> str | None:
+    """The individual of a class that other vocabularies write so, e.g. nnet:Conv2D for CONV_2D."""
+    return None if notation is None else _noted(kind).get(notation)
+
+
+@cache
+def _noted(kind: str) -> Mapping[str, str]:
+    members = {
+        _text(t.subject)
+        for t in ontology_triples()
+        if t.predicate.value == expand("rdf:type") and _text(t.object) == expand(kind)
+    }
+    notation = expand("skos:notation")
+    stated = (t for t in ontology_triples() if t.predicate.value == notation)
+    return {_text(t.object): _text(t.subject) for t in stated if _text(t.subject) in members}
+
+
 def _text(term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> str:
     return str(term) if isinstance(term, ox.Triple) else term.value

@@ -9,6 +9,7 @@ from typing import Any
 from registry.footprint.arena import ArenaPlan, predict_arena
 from registry.footprint.code import runtime_code_bytes
 from registry.footprint.latency import Estimate, predict_instructions
+from registry.footprint.layers import layers_json
 from registry.footprint.macs import network_macs, network_parameters
 from registry.footprint.training import online_layer_bytes
 from registry.formats.network import Network, Tensor
@@ -61,7 +62,7 @@ class Description:
         """The smallest arena, or None where an operator's need is not known."""
         return self.arena.arena_bytes
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, layers_at_most: int | None = None) -> dict[str, Any]:
         """The form that the command, the API and the database show; null where not known."""
         return {
             "file_bytes": self.file_bytes,
@@ -84,6 +85,7 @@ class Description:
             "instructions": _estimate_json(self.instructions),
             "training_bytes": self.training_bytes,
             "memory_timeline": list(self.arena.memory_timeline),
+            **layers_json(self.network, layers_at_most),
         }
 
 

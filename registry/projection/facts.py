@@ -62,8 +62,9 @@ def _plainness(row: Runtime) -> tuple[bool, bool, int]:
 
 
 def variants_with_needs() -> QuerySet[Variant]:
-    """Variants with all that `need_of` reads."""
-    return Variant.objects.select_related("artifact", "release__model").prefetch_related(
+    """Variants with all that `need_of` reads, and without their layers, which are many."""
+    rows = Variant.objects.defer("description").select_related("artifact", "release__model")
+    return rows.prefetch_related(
         "measurements__runtime", "measurements__board", "measurements__device__profile__board"
     )
 

@@ -10,6 +10,7 @@ from ontology.graph import describe_figure, describe_need
 from registry.models import Artifact, Measurement, RegisteredModel, Release, Variant
 from registry.projection.facts import need_of, runtime_id
 from registry.projection.keys import iri_of, iri_or_none
+from registry.projection.layers import describe_layers
 
 
 def describe_model(model: RegisteredModel) -> Description:
@@ -41,6 +42,7 @@ def describe_variant(variant: Variant) -> Description:
     need = need_of(variant)
     describe_need(subject, need)
     _describe_macs(subject, need.figures)
+    describe_layers(subject, variant.description)
     if variant.artifact is not None:
         _describe_artifact(subject, variant.artifact)
     _describe_origin(subject, variant)

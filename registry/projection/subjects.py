@@ -82,7 +82,9 @@ SOURCES: Mapping[SubjectKind, Source] = {
         _plain(networks.describe_release),
     ),
     SubjectKind.VARIANT: Source(
-        lambda: variants_with_needs().select_related("parent"),
+        lambda: (
+            variants_with_needs().defer(None).select_related("parent").defer("parent__description")
+        ),
         "pk__in",
         _plain(networks.describe_variant),
     ),

@@ -107,7 +107,7 @@ def judge_variants(
     """Each of these variants for one device, in the order of the query."""
     capacity = _capacities([device.profile_id])[device.profile_id]
     order = list(variants.values_list("pk", flat=True))
-    rows = variants_with_needs().defer("description").in_bulk(order)
+    rows = variants_with_needs().in_bulk(order)
     return [(rows[pk], assess(need_of(rows[pk]), capacity, limits)) for pk in order]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import transaction
@@ -192,7 +193,7 @@ def _columns(said: Registration, file: _Bytes, artifact: Artifact) -> dict[str, 
         "precision": precision_of(file.network),
         "operators": file.network.operator_versions,
         "dtypes": sorted(dtype.lower() for dtype in file.network.dtypes),
-        "description": file.description.as_json(),
+        "description": file.description.as_json(settings.DESCRIBED_LAYERS_MAX),
         **_stated(said),
     }
 

@@ -22,7 +22,8 @@ from ontology.vocabulary import (
 TF = PREFIXES["tf"]
 DECLARED = (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty, OWL.AnnotationProperty)
 # What the explanations themselves are written with.
-META = {RDFS.label, SKOS.definition, DCTERMS.source, DCTERMS.description, DCTERMS.license}
+META = {RDFS.label, SKOS.definition, SKOS.notation, DCTERMS.source, DCTERMS.description}
+META |= {DCTERMS.license}
 HEAD = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items())
 
 needs_java = pytest.mark.skipif(

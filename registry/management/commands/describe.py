@@ -53,7 +53,7 @@ class Command(BaseCommand):
     def _show_file(self, data: bytes, kernels: str, as_json: bool) -> None:
         description = describe(data, kernels=kernels)
         if as_json:
-            self.stdout.write(json.dumps(description.as_json()))
+            self.stdout.write(json.dumps(description.as_json(settings.DESCRIBED_LAYERS_MAX)))
         else:
             print_description(self._console(), description)
 
@@ -79,7 +79,8 @@ class Command(BaseCommand):
                 "assumed": fit.verdict.assumed,
                 "reasons": [reason_json(reason) for reason in fit.verdict.reasons],
             }
-            self.stdout.write(json.dumps({**fit.description.as_json(), "fit": verdict}))
+            described = fit.description.as_json(settings.DESCRIBED_LAYERS_MAX)
+            self.stdout.write(json.dumps({**described, "fit": verdict}))
         else:
             console = self._console()
             print_description(console, fit.description)
