@@ -11,13 +11,23 @@ from registry.models import BoardType, OnboardSensor, Runtime
 
 
 class OnboardSensorSerializer(serializers.ModelSerializer[OnboardSensor]):
-    """A sensor soldered to the board."""
+    """A sensor soldered to the board; `least` and `greatest`, in `unit`, are its range."""
 
     shape = ShapeField(allow_null=True)
 
     class Meta:
         model = OnboardSensor
-        fields = ("kind", "part", "observes", "max_rate_hz", "shape")
+        fields = (
+            "kind",
+            "part",
+            "observes",
+            "max_rate_hz",
+            "shape",
+            "least",
+            "greatest",
+            "unit",
+            "power_mw",
+        )
 
 
 class BoardSerializer(serializers.ModelSerializer[BoardType]):

@@ -35,6 +35,12 @@ class OnboardSensor(models.Model):
     observes = models.CharField(max_length=80, blank=True, help_text="The observed property")
     max_rate_hz = models.FloatField(null=True, blank=True)
     shape = models.JSONField(null=True, blank=True, help_text="Shape of one sample")
+    least = models.FloatField(null=True, blank=True, help_text="The least value that it can give")
+    greatest = models.FloatField(null=True, blank=True, help_text="The greatest one")
+    unit = models.CharField(max_length=20, blank=True, help_text="The unit of these two, e.g. g")
+    power_mw = models.FloatField(
+        "power in mW", null=True, blank=True, help_text="What it draws while it samples"
+    )
 
     class Meta:
         ordering = ["board", "kind"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ontology.describe import Description
 from ontology.graph import describe_capacity, describe_operators, sensor_part, shape_text
+from ontology.vocabulary import observed_property, sensor_class
 from registry.models import (
     BoardType,
     CapabilityProfile,
@@ -36,6 +37,12 @@ def _describe_onboard(board: Description, number: int, sensor: OnboardSensor) ->
     part.has("tf:part", sensor.part).has("tf:observesText", sensor.observes)
     part.has("tf:maxRateHz", sensor.max_rate_hz)
     part.has("tf:shape", None if sensor.shape is None else shape_text(tuple(sensor.shape)))
+    part.has("tf:powerMilliwatts", sensor.power_mw)
+    part.is_to("ssn:forProperty", observed_property(sensor_class(sensor.kind)))
+    if sensor.least is not None:
+        measures = board.part(f"sensor-{number}-range").a("ssn-system:MeasurementRange")
+        measures.has("schema:minValue", sensor.least).has("schema:maxValue", sensor.greatest)
+        part.is_to("tf:range", measures.has("schema:unitText", sensor.unit).iri.value)
     board.is_to("tf:onboardSensor", part.iri.value)
 
 

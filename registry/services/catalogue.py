@@ -114,6 +114,10 @@ def _sensors_of(board: BoardType) -> set[SensorEntry]:
             row.observes,
             row.max_rate_hz,
             tuple(row.shape) if row.shape else None,
+            row.least,
+            row.greatest,
+            row.unit,
+            row.power_mw,
         )
         for row in board.onboard_sensors.all()
     }

@@ -26,13 +26,21 @@ class CatalogueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SensorEntry:
-    """A sensor on a board. The rate is the highest, in hertz; the shape that of one sample."""
+    """A sensor on a board. The rate is the highest, in hertz; the shape that of one sample.
+
+    `least` and `greatest` are the ends of what it can measure, in `unit`; the power is that which
+    it draws while it samples, in milliwatts.
+    """
 
     kind: str
     part: str = ""
     observes: str = ""
     max_rate_hz: float | None = None
     shape: tuple[int, ...] | None = None
+    least: float | None = None
+    greatest: float | None = None
+    unit: str = ""
+    power_mw: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,18 @@ def _rate(value: Any) -> float:
     return float(value)
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+        raise _Broken(f"must be a number, not {_shown(value)}")
+    return float(value)
+
+
+def _power(value: Any) -> float:
+    if _number(value) < 0:
+        raise _Broken(f"must be a number of milliwatts, not {_shown(value)}")
+    return float(value)
+
+
 def _list_of(check: Check) -> Check:
     def check_all(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or not value:
@@ -214,7 +234,16 @@ def _sensors(value: Any) -> tuple[SensorEntry, ...]:
     entries = _list_of(lambda raw: SensorEntry(**_checked(raw, _SENSOR, required={"kind"})))(value)
     if len({(entry.kind, entry.part) for entry in entries}) < len(entries):
         raise _Broken("name the same kind and part twice")
+    for entry in entries:
+        _check_range(entry)
     return tuple(entries)
+
+
+def _check_range(entry: SensorEntry) -> None:
+    if (entry.least is None) != (entry.greatest is None) or (entry.unit and entry.least is None):
+        raise _Broken(f"give the {entry.kind} one end of a range; least and greatest go together")
+    if entry.least is not None and entry.greatest is not None and entry.least > entry.greatest:
+        raise _Broken(f"give the {entry.kind} a least value above its greatest")
 
 
 def _operators(value: Any) -> dict[str, int]:
@@ -237,6 +266,10 @@ _SENSOR: Mapping[str, Check] = {
     "observes": _text(80),
     "max_rate_hz": _rate,
     "shape": _list_of(_above_zero),
+    "least": _number,
+    "greatest": _number,
+    "unit": _text(20),
+    "power_mw": _power,
 }
 _BOARD: Mapping[str, Check] = {
     "slug": _slug,

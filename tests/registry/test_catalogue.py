@@ -87,6 +87,8 @@ def test_the_shipped_catalogue_has_facts_and_a_source_for_every_board() -> None:
     microphone = next(sensor for sensor in sense.sensors if sensor.kind == "microphone")
     assert (sense.ram_bytes, sense.flash_bytes) == (256 * 1024, 1024 * 1024)
     assert (microphone.part, microphone.max_rate_hz) == ("MP34DT05", 16000)
+    thermometer = next(sensor for sensor in sense.sensors if sensor.kind == "temperature")
+    assert (thermometer.least, thermometer.greatest, thermometer.unit) == (-40, 120, "°C")
     assert all(board.ram_bytes < board.flash_bytes for board in boards.values())
 
 
@@ -155,6 +157,11 @@ def test_changed_sensors_reach_devices_that_have_no_firmware(tmp_path: Path, mak
         (BOARD + BOARD.split("boards:\n")[1], ["board some-board", "given twice"]),
         (BOARD + SENSORS.replace("16000", "-1"), ["sensors max_rate_hz", "-1"]),
         (BOARD + SENSORS + SENSORS.splitlines()[1] + "\n", ["same kind and part"]),
+        (BOARD + SENSORS.replace("[1]", "[1], least: 3, greatest: 2"), ["least", "greatest"]),
+        (BOARD + SENSORS.replace("[1]", "[1], least: 3"), ["go together"]),
+        (BOARD + SENSORS.replace("[1]", "[1], unit: Pa"), ["go together"]),
+        (BOARD + SENSORS.replace("[1]", "[1], power_mw: -1"), ["power_mw", "-1"]),
+        (BOARD + SENSORS.replace("[1]", "[1], least: low, greatest: 2"), ["least", "'low'"]),
         (BOARD + SENSORS.replace("kind: microphone, ", ""), ["sensors lacks kind"]),
         (RUNTIME.replace("CONV_2D: 3", "CONV_2D: x"), ["runtime tflite-micro 2024", "'x'"]),
         (RUNTIME.replace('"2024"', "2024"), ["version", "2024"]),

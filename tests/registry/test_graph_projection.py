@@ -157,3 +157,16 @@ def test_the_world_is_judged_as_worked_out_by_hand(world):
     hearing = capacity_of(world.hearing, BareBoard(0.5, 0.5))
     assert assess(large, hearing).answer is Answer.FITS
     assert assess(small, hearing).answer is Answer.DOES_NOT_FIT  # RESHAPE is not linked
+
+
+def test_a_part_on_a_board_says_its_range_and_power(world):
+    world.nano.onboard_sensors.update(least=94.0, greatest=120.0, unit="dB", power_mw=1.5)
+    board = project(SubjectKind.BOARD, ["nano"], BareBoard.from_settings())["nano"]
+    said = {(t.predicate.value, t.object.value) for t in board if "#sensor-1" in t.subject.value}
+    assert said >= {
+        (expand("ssn:forProperty"), expand("tf:SoundPressure")),
+        (expand("tf:powerMilliwatts"), "1.5"),
+        (expand("schema:minValue"), "94"),
+        (expand("schema:maxValue"), "120"),
+        (expand("schema:unitText"), "dB"),
+    }

@@ -1,0 +1,46 @@
+"""What the projection says and what the ontology says do not contradict each other."""
+
+import pytest
+
+from ontology.namespaces import PREFIXES, subject_iri
+from ontology.reasoning import check_consistency, java_path
+from registry.models import SubjectKind
+from registry.projection.facts import BareBoard
+from registry.projection.subjects import all_keys, project
+from registry.services.networks import Registration, import_network
+from tests.registry.graph_world import make_world
+from tests.registry.tiny_networks import dense
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(
+        java_path() is None, reason="HermiT needs Java, and there is none on the path"
+    ),
+]
+
+HEAD = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items())
+
+
+@pytest.fixture
+def statements():
+    """Every triple of a small inventory: boards, devices, a network with layers, verdicts."""
+    world = make_world()
+    world.nano.onboard_sensors.update(least=94.0, greatest=120.0, unit="dB", power_mw=1.0)
+    import_network("net", Registration("as-it-came"), dense())
+    bare = BareBoard.from_settings()
+    triples = (
+        triple
+        for kind in SubjectKind
+        for graph in project(kind, all_keys(kind), bare).values()
+        for triple in graph or ()
+    )
+    return HEAD + "".join(f"{triple} .\n" for triple in triples)
+
+
+def test_the_graph_of_an_inventory_agrees_with_the_ontology(statements):
+    assert check_consistency(extra_turtle=statements).consistent
+
+
+def test_a_graph_that_mixes_up_two_kinds_of_thing_does_not(statements):
+    board = subject_iri("board", "nano")
+    assert not check_consistency(extra_turtle=f"{statements}<{board}> tf:slotBytes 1 .").consistent
