@@ -149,7 +149,7 @@ def _large(
 _ALL = (
     _small("nucleo-l073rz", "ST Nucleo L073RZ", 6 * KIB, 24 * KIB),
     _small("disco-l072cz-lrwan1", "ST DISCO-L072CZ-LRWAN1", 5632, 16 * KIB),
-    _small("nucleo-f103rb", "ST Nucleo F103RB", 6 * KIB, 16 * KIB),
+    _small("nucleo-f103rb", "ST Nucleo F103RB", 6 * KIB, 12 * KIB),
     _small("bluepill-f103c8", "BluePill F103C8", 5632, 8 * KIB),
     _small("nrf51-dk", "Nordic nRF51-DK", 8 * KIB, 24 * KIB, buffer=2 * KIB),
     # 16 kB of RAM less 8 kB of radio stack, less stack and drivers.

@@ -6,7 +6,7 @@ SEED = 7
 SAMPLES_PER_SECOND = 20
 SAMPLES_PER_PACK = 20
 PACKS_PER_PHASE = 4
-DRIFT = {"transform": "darken", "strength": 1.0}  # a lamp fails: a fifth of the light is left
+DRIFT = {"transform": "invert", "strength": 1.0}  # chalk on a board where there was ink on paper
 
 MIN_BOARD_TYPES = 8
 MIN_VARIANTS = 5

@@ -76,6 +76,15 @@ def accuracy(rows: Iterable[Telemetry]) -> float:
     return sum(share * count for share, count in pairs) / labelled
 
 
+def accuracy_by_device(rows: Iterable[Telemetry]) -> dict[int, float]:
+    """The same for each device alone, by its primary key; devices without labels are left out."""
+    of_device: dict[int, list[Telemetry]] = {}
+    for row in rows:
+        if row.labelled and row.accuracy is not None:
+            of_device.setdefault(row.device_id, []).append(row)
+    return {device: accuracy(packs) for device, packs in of_device.items()}
+
+
 def phase(after: int, devices: Iterable[int], until: int | None = None) -> list[Telemetry]:
     """The packs between two marks, without each device's first, which straddles the mark."""
     found = Telemetry.objects.filter(id__gt=after, labelled__gt=0, variant__isnull=False)

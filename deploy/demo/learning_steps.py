@@ -36,8 +36,11 @@ def learn(run: Demonstration) -> None:
     adapted_at = figures.newest_telemetry()
     _await_packs(run, "6 learn: running adapted", adapted_at)
     rows = figures.phase(drifted_at, run.devices, until=adapted_at)
-    drifted = figures.accuracy(row for row in rows if not row.adapted_samples)
-    adapted = figures.accuracy(figures.phase(adapted_at, run.devices))
+    in_drift = [row for row in rows if not row.adapted_samples]
+    after = figures.phase(adapted_at, run.devices)
+    drifted, adapted = figures.accuracy(in_drift), figures.accuracy(after)
+    run.drifted_of = figures.accuracy_by_device(in_drift)
+    run.adapted_of = figures.accuracy_by_device(after)
     _judge(run, drifted, adapted)
     run.wait("6 learn: logging", _logged, timeout_s=60)
     run.say(f"6 learn: accuracy fell to {drifted:.3f}, adapted to {adapted:.3f}")

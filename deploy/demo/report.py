@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from deploy.accounts import ADMINISTRATOR
 from deploy.demo.figures import Refusal
 from deploy.demo.run import Demonstration
-from orchestrator.models import Deployment, LearningTask
+from orchestrator.models import Deployment
 from registry.models import Measurement
 
 MEGABYTE = 1_000_000
@@ -68,38 +69,28 @@ def show_addresses(console: Console) -> None:
 
 
 def _installed_table(run: Demonstration) -> Table:
-    table = Table(title="Who runs what")
-    for heading in (
-        "device",
-        "board",
-        "variant",
-        "flash B",
-        "arena B",
-        "test",
-        "drifted",
-        "adapted",
-    ):
-        table.add_column(heading, justify="left" if heading in {"device", "board"} else "right")
+    """Sizes in bytes, accuracies as fractions; narrow enough for a terminal of 80 columns."""
+    table = Table(title="Who runs what", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("device", no_wrap=True)
+    for heading in ("variant", "flash", "arena", "test", "drifted", "adapted"):
+        table.add_column(heading, justify="right")
     tested = _measured_accuracy(run)
-    learnt = {task.device_id: task for task in LearningTask.objects.filter(device__in=run.devices)}
     for row in _deployments(run):
-        task = learnt.get(row.device_id)
         table.add_row(
             row.device.device_id,
-            row.device.profile.board.name,
             row.variant.name,
             f"{row.variant.artifact.size_bytes:,}",
             f"{row.variant.description.get('arena_bytes') or 0:,}",
             _share(tested.get(row.variant_id)),
-            _share(task.accuracy_before if task else None),
-            _share(task.accuracy_after if task else None),
+            _share(run.drifted_of.get(row.device_id)),
+            _share(run.adapted_of.get(row.device_id)),
         )
     return table
 
 
 def _deployments(run: Demonstration) -> list[Any]:
     rows = Deployment.objects.filter(wave__rollout=run.rollout, device__in=run.devices)
-    return list(rows.select_related("device__profile__board", "variant__artifact"))
+    return list(rows.select_related("device", "variant__artifact").order_by("device__device_id"))
 
 
 def _measured_accuracy(run: Demonstration) -> dict[int, float]:

@@ -40,6 +40,8 @@ class Demonstration:
     rollout: Rollout = field(init=False)
     devices: list[int] = field(default_factory=list)
     accuracy: dict[str, float] = field(default_factory=dict)
+    drifted_of: dict[int, float] = field(default_factory=dict)
+    adapted_of: dict[int, float] = field(default_factory=dict)
     findings: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     _memory_at: float = 0.0

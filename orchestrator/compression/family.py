@@ -102,7 +102,7 @@ def digit_family(seed: int = 0) -> FamilyRecipe:
     return FamilyRecipe(
         seed=seed,
         variants={
-            "nano": _scratch(60, stem=8, body=12, features=16),
+            "nano": _scratch(60, stem=3, body=6, features=16),
             "small": _scratch(50, stem=8, body=16, features=32),
             "medium": _scratch(25, stem=16, body=24, features=32, body_blocks=1, padded=True),
             "large": Scratch(_LARGE, FitConfig(epochs=30)),

@@ -26,7 +26,7 @@ def arena(built: BuiltVariant) -> int:
 def test_sizes_span_more_than_ten_times(family) -> None:
     sizes = sorted(len(built.data) for built in family.values())
     assert len(sizes) >= 6
-    assert sizes[0] < 8 * 1024
+    assert sizes[0] < 4 * 1024
     assert sizes[-1] > 60_000
     assert sizes[-1] > 10 * sizes[0]
 
@@ -39,7 +39,7 @@ def test_arenas_span_small_and_large_parts(family) -> None:
 
 @pytest.mark.parametrize("name", digit_family(0).variants)
 def test_every_int8_file_is_good(family, name: str) -> None:
-    assert family[name].accuracy >= (0.95 if name in {"nano", "small"} else 0.97)
+    assert family[name].accuracy >= {"nano": 0.93, "small": 0.95}.get(name, 0.97)
 
 
 @pytest.mark.parametrize("name", digit_family(0).variants)
