@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from urllib.parse import quote
 
 import pyoxigraph as ox
@@ -14,7 +15,7 @@ from ontology.vocabulary import superclasses
 _TYPE = ox.NamedNode(expand("rdf:type"))
 _DATE_TIME = ox.NamedNode(expand("xsd:dateTime"))
 
-Value = str | int | float | bool | datetime | ox.NamedNode | None
+Value = str | int | float | bool | datetime | ox.NamedNode | ox.Literal | None
 
 
 class Description:
@@ -38,7 +39,7 @@ class Description:
 
     def has(self, name: str, *values: Value) -> Description:
         """State a property, by prefixed name, of each value that is known; empty text is not."""
-        predicate = ox.NamedNode(expand(name))
+        predicate = _predicate(name)
         for value in values:
             if value is not None and value != "":
                 self.triples.append(ox.Triple(self.iri, predicate, _term(value)))
@@ -57,12 +58,19 @@ class Description:
         return self.is_to(name, *(other.iri.value for other in others))
 
 
+@cache
+def _predicate(name: str) -> ox.NamedNode:
+    return ox.NamedNode(expand(name))
+
+
 def _iri(name: str) -> str:
     return name if "://" in name else expand(name)
 
 
-def _term(value: str | int | float | datetime | ox.NamedNode) -> ox.NamedNode | ox.Literal:
-    if isinstance(value, ox.NamedNode):
+def _term(
+    value: str | int | float | datetime | ox.NamedNode | ox.Literal,
+) -> ox.NamedNode | ox.Literal:
+    if isinstance(value, ox.NamedNode | ox.Literal):
         return value
     if isinstance(value, datetime):
         return ox.Literal(value.isoformat(), datatype=_DATE_TIME)

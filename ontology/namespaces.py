@@ -33,6 +33,8 @@ PREFIXES: Mapping[str, str] = {
     "ssn-system": "http://www.w3.org/ns/ssn/systems/",
     "s3n": "http://w3id.org/s3n/",
     "td": "https://www.w3.org/2019/wot/td#",
+    "hctl": "https://www.w3.org/2019/wot/hypermedia#",
+    "wotsec": "https://www.w3.org/2019/wot/security#",
     "nnet": "https://w3id.org/tinyml-schema/neural-network-schema#",
     "s3n_extend": "https://w3id.org/tinyml-schema/neural-network-schema/s3n_extend/",
     "sosa_extend": "https://w3id.org/tinyml-schema/neural-network-schema/sosa_extend/",

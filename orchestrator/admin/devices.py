@@ -42,7 +42,7 @@ class DeviceAdmin(ReadOnlyAdmin):
     search_fields = ["device_id", "profile__board__name"]
     list_select_related = ["profile__board", "installed__release__model", "shadow"]
     fields = ["device_id", "status", "profile", "fleets", "installed", "what_fits", "td"]
-    readonly_fields = ["what_fits"]
+    readonly_fields = ["what_fits", "td"]  # a form would change its line ends
     inlines = [ShadowInline, DeploymentInline]
     actions_detail = ["accept", "reject", "revoke"]
 

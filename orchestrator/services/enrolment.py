@@ -119,6 +119,8 @@ def _waiting(device: Device) -> Device:
     row = Device.objects.select_for_update().get(pk=device.pk)
     if row.status != DeviceStatus.PENDING:
         raise NotWaiting(f"{row.device_id} does not wait: it is {row.status}.")
+    if not row.public_key:
+        raise NotWaiting(f"{row.device_id} does not wait: only its description was brought.")
     return row
 
 
@@ -162,7 +164,7 @@ def _begin_boots_anew(device: Device) -> None:
 
 
 def _without_token(device: Device | None, enrolment: Enrolment, now: datetime) -> EnrolmentResult:
-    if device is None:
+    if device is None or (device.status == DeviceStatus.PENDING and not device.public_key):
         return _begin_to_wait(enrolment, now)
     if device.status == DeviceStatus.PENDING and device.public_key == enrolment.public_key:
         _keep_credential(device, enrolment, now)
@@ -175,10 +177,14 @@ def _without_token(device: Device | None, enrolment: Enrolment, now: datetime) -
 
 
 def _begin_to_wait(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
+    """From now on it waits with this key; it may be known already, by an imported description."""
     limit = settings.PENDING_DEVICES_MAX
-    if Device.objects.filter(status=DeviceStatus.PENDING).count() >= limit:
+    waiting = Device.objects.filter(status=DeviceStatus.PENDING).exclude(public_key="")
+    if waiting.count() >= limit:
         return _rejected(f"{limit} devices wait already; enrol with a token")
-    device = Device.objects.create(device_id=enrolment.device_id, public_key=enrolment.public_key)
+    device, _ = Device.objects.update_or_create(
+        device_id=enrolment.device_id, defaults={"public_key": enrolment.public_key}
+    )
     mark(SubjectKind.DEVICE, device.device_id)
     _keep_credential(device, enrolment, now)
     return _pending("an operator has to accept this device")

@@ -16,6 +16,7 @@ from registry.models import (
 )
 from registry.projection.facts import BareBoard, capacity_of
 from registry.projection.keys import iri_of, iri_or_none
+from registry.projection.things import describe_thing
 
 
 def describe_board(board: BoardType) -> Description:
@@ -94,6 +95,7 @@ def describe_device(device: Device) -> Description:
     subject.has("tf:installedAt", device.installed_at if device.installed else None)
     if device.profile is not None:
         _describe_ability(subject, device.profile)
+    describe_thing(subject, device.td)
     return subject
 
 

@@ -1,19 +1,25 @@
-"""Devices as they describe themselves: a Thing Description becomes rows, or nothing changes."""
+"""Devices as they are described: a Thing Description becomes rows, or nothing changes."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import transaction
+from django.utils.text import slugify
 
 from registry.formats.thing_description import (
+    DeclaredCapacity,
     DeclaredFirmware,
     DeclaredRuntime,
     DescriptionError,
     DeviceDescription,
+    Remark,
     parse_description,
 )
 from registry.models import (
@@ -23,47 +29,120 @@ from registry.models import (
     FirmwareBuild,
     Runtime,
 )
+from registry.projection.things import description_limits
 from registry.services.profiles import bare_profile, digest_of, profile_for
 
-__all__ = ["DescriptionError", "describe_device", "urn_of"]
+__all__ = ["Described", "DescriptionError", "Outcome", "describe_device", "import_thing", "urn_of"]
 
 log = structlog.get_logger(__name__)
 
+_URN = "urn:tinyfleet:device:"
+# What the MQTT topics allow as a device's name.
+_OWN_ID = re.compile(re.escape(_URN) + r"([a-z0-9][a-z0-9-]{0,62})", re.ASCII)
+_NAME_LENGTH = 40
+_DIGEST_LENGTH = 16
+
+
+class Outcome(StrEnum):
+    """What an import did to a device's row."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What came of an imported description."""
+
+    device_id: str
+    outcome: Outcome
+    remarks: tuple[Remark, ...]
+
 
 def urn_of(device_id: str) -> str:
-    """The identifier that a device's description must carry."""
-    return f"urn:tinyfleet:device:{device_id}"
+    """The identifier by which a device's own description names it."""
+    return f"{_URN}{device_id}"
 
 
 def describe_device(device: Device, td: bytes) -> Device:
-    """Store a device's Thing Description as it came and derive its profile from it.
+    """Store the Thing Description that a device sent as it came and derive its profile from it.
 
     Raises DescriptionError, a sentence that names the place as a JSON pointer, and changes nothing,
     where the description is malformed, another thing's, or of a board that the catalogue lacks.
     The same description again writes nothing.
     """
-    said = parse_description(td, settings.DESCRIPTION_MAX_BYTES)
-    if said.id != urn_of(device.device_id):
-        raise DescriptionError("/id", f"is {said.id!r}, not {urn_of(device.device_id)!r}")
+    said = _parse(td)
+    if said.thing.id is not None and said.thing.id != urn_of(device.device_id):
+        raise DescriptionError(
+            "/id",
+            f"is {said.thing.id!r}, not {urn_of(device.device_id)!r}",
+            "A device describes itself under its own name",
+        )
     with transaction.atomic():
-        profile = _profile(said)
         row = Device.objects.select_for_update().get(pk=device.pk)
-        text = td.decode("utf-8")
-        if row.td != text or row.profile_id != (profile.pk if profile else None):
-            row.td, row.profile = text, profile
-            row.save(update_fields=["td", "profile"])
-            log.info("device_described", device=row.device_id, board=said.board)
-    device.td, device.profile = row.td, profile
+        _apply(row, td, said)
+    device.td, device.profile = row.td, row.profile
     return row
 
 
-def _profile(said: DeviceDescription) -> CapabilityProfile | None:
+def import_thing(td: bytes) -> Described:
+    """A thing by the description that somebody brought, as a device of the inventory.
+
+    A thing is known again by its `id`; one without is what its description says, byte for byte.
+    Raises DescriptionError as `describe_device` does, and then changes nothing.
+    """
+    said = _parse(td)
+    device_id = _device_id(said, td)
+    with transaction.atomic():
+        row, is_new = Device.objects.select_for_update().get_or_create(device_id=device_id)
+        changed = _apply(row, td, said)
+    outcome = Outcome.UPDATED if changed else Outcome.UNCHANGED
+    return Described(device_id, Outcome.CREATED if is_new else outcome, said.remarks)
+
+
+def device_id_of(td: bytes) -> str:
+    """The device that a description is of, or would be; DescriptionError where it is refused."""
+    return _device_id(_parse(td), td)
+
+
+def _parse(td: bytes) -> DeviceDescription:
+    return parse_description(td, description_limits())
+
+
+def _device_id(said: DeviceDescription, td: bytes) -> str:
+    """Our own name for our own devices; for others a readable part and a digest of their id."""
+    identity = said.thing.id
+    own = _OWN_ID.fullmatch(identity or "")
+    if own is not None:
+        return own[1]
+    digest = hashlib.sha256(td if identity is None else identity.encode()).hexdigest()
+    readable = said.thing.title if identity is None else re.split(r"[:/#?]", identity)[-1]
+    name = slugify(readable)[:_NAME_LENGTH].strip("-_").replace("_", "-")
+    return f"{name or 'thing'}-{digest[:_DIGEST_LENGTH]}"
+
+
+def _apply(row: Device, td: bytes, said: DeviceDescription) -> bool:
+    """Store the description and its profile; whether that changed anything."""
+    profile, text = _profile(said.capacity), td.decode("utf-8")
+    if row.td == text and row.profile_id == (profile.pk if profile else None):
+        return False
+    row.td, row.profile = text, profile
+    row.save(update_fields=["td", "profile"])
+    log.info("device_described", device=row.device_id, board=said.capacity.board)
+    return True
+
+
+def _profile(said: DeclaredCapacity) -> CapabilityProfile | None:
     if said.board is None:
         return None
     board = BoardType.objects.filter(slug=said.board).first()
     if board is None:
-        problem = f"is {said.board!r}, which the catalogue does not have"
-        raise DescriptionError(said.board_pointer, problem)
+        raise DescriptionError(
+            said.board_pointer,
+            f"is {said.board!r}, which the catalogue does not have",
+            "Add the board to the catalogue, or name one that is there",
+        )
     if said.firmware is None:
         return bare_profile(board)
     return profile_for(board, _firmware(board, said.firmware), said.sensors)

@@ -121,6 +121,20 @@ def test_another_key_cannot_slip_in_while_a_device_waits() -> None:
     assert Device.objects.get().public_key == first.enrolment().public_key
 
 
+def test_a_device_whose_description_was_brought_waits_once_it_enrols(settings) -> None:
+    settings.PENDING_DEVICES_MAX = 1
+    described, other = (Device.objects.create(device_id=f"pump-{n}") for n in (1, 2))
+    with pytest.raises(enrolment.NotWaiting, match="only its description"):
+        enrolment.accept_pending(described, NOW)
+    identity = Identity("pump-1")
+    assert enrolment.enrol(identity.enrolment(), NOW).answer is PENDING
+    described.refresh_from_db()
+    assert described.public_key == identity.enrolment().public_key
+    assert enrolment.enrol(Identity("pump-2").enrolment(), NOW).answer is REJECTED
+    other.refresh_from_db()
+    assert not other.public_key
+
+
 def test_only_so_many_devices_may_wait(settings) -> None:
     settings.PENDING_DEVICES_MAX = 2
     answers = [enrolment.enrol(Identity(f"pump-{n}").enrolment(), NOW).answer for n in range(3)]
