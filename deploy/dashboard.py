@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Avg, Count, Max, Q
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 
 from orchestrator.models import Deployment, DriftAlert, Rollout, Telemetry
@@ -63,7 +64,7 @@ def _installed_bars() -> list[dict[str, Any]]:
     return [
         {
             "title": str(row),
-            "description": f"{row.count} devices",
+            "description": f"{row.count} device{pluralize(row.count)}",
             "value": round(100 * row.count / whole),
         }
         for row in rows
