@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
@@ -20,7 +21,11 @@ router.register("models", ModelViewSet, basename="model")
 router.register("releases", ReleaseViewSet, basename="release")
 router.register("variants", VariantViewSet, basename="variant")
 
+_to_docs = RedirectView.as_view(pattern_name="api-docs")
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", _to_docs),
+    path("v1/", _to_docs),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("v1/compatibility/", CompatibilityView.as_view(), name="compatibility"),

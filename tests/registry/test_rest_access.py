@@ -65,3 +65,9 @@ def test_writing_needs_the_permission_for_that_model(django_user_model) -> None:
 @pytest.mark.parametrize("name", ["boards", "runtimes", "devices", "releases"])
 def test_what_has_another_owner_is_not_written_here(owner: Client, name: str) -> None:
     assert owner.post(f"/api/v1/{name}/", {}, "application/json").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/"])
+def test_the_way_in_leads_to_the_documentation(path: str) -> None:
+    answer = Client().get(path)
+    assert (answer.status_code, answer["Location"]) == (302, "/api/docs/")
