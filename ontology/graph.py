@@ -145,19 +145,36 @@ def describe_figure(variant: Description, number: int | str, figure: Figure) -> 
 
 def describe_arena(variant: Description, need: Need, capacities: Iterable[Capacity]) -> None:
     """The need for RAM on each target that there is: the very figures that `assess` believes."""
+    for figure, targets in _believed(need, Metric.ARENA_BYTES, capacities):
+        part = variant.part(f"arena-{need.figures.index(figure) + 1}").a("tf:ArenaNeed")
+        part.has("tf:arenaBytes", math.ceil(figure.value))
+        part.is_to("tf:figureStatus", _STATUS[figure.status]).is_to("tf:onTarget", *targets)
+        variant.is_to("tf:needsArena", part.iri.value)
+
+
+def describe_flash(variant: Description, need: Need, capacities: Iterable[Capacity]) -> None:
+    """The need for flash by target, of a variant whose own size is not known."""
+    if need.flash_bytes is not None:
+        return
+    for figure, targets in _believed(need, Metric.FLASH_BYTES, capacities):
+        part = variant.part(f"flash-{need.figures.index(figure) + 1}").a("tf:FlashNeed")
+        part.has("tf:sizeBytes", math.ceil(figure.value))
+        part.is_to("tf:figureStatus", _STATUS[figure.status]).is_to("tf:onTarget", *targets)
+        variant.is_to("tf:needsFlash", part.iri.value)
+
+
+def _believed(
+    need: Need, metric: Metric, capacities: Iterable[Capacity]
+) -> list[tuple[Figure, list[str]]]:
+    """Each figure that is the best for some target, with these targets."""
     targets: dict[Figure, set[str]] = {}
     for capacity in {(c.runtime, c.board): c for c in capacities}.values():
         target = target_of(capacity)
-        figure = best_figure(need.figures, Metric.ARENA_BYTES, capacity.runtime, capacity.board)
+        figure = best_figure(need.figures, metric, capacity.runtime, capacity.board)
         if figure is not None and target is not None:
             targets.setdefault(figure, set()).add(target)
-    for figure, holding in sorted(targets.items(), key=lambda pair: sorted(pair[1])):
-        place = need.figures.index(figure) + 1
-        part = variant.part(f"arena-{place}").a("tf:ArenaNeed")
-        part.has("tf:arenaBytes", math.ceil(figure.value))
-        part.is_to("tf:figureStatus", _STATUS[figure.status])
-        part.is_to("tf:onTarget", *sorted(holding))
-        variant.is_to("tf:needsArena", part.iri.value)
+    found = [(figure, sorted(holding)) for figure, holding in targets.items()]
+    return sorted(found, key=lambda pair: pair[1])
 
 
 _FITS = ox.NamedNode(expand("tf:fits"))

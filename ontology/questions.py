@@ -33,7 +33,7 @@ class Question:
         missing = sorted(set(self.parameters) - set(terms))
         if missing:
             raise ValueError(f"{self.name} needs {', '.join(missing)}")
-        return _PARAMETER.sub(lambda match: str(terms[match[1]]), self.query)
+        return _PARAMETER.sub(lambda match: str(terms.get(match[1], match[0])), self.query)
 
 
 def question(name: str) -> Question:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyoxigraph as ox
 
 from ontology.describe import Description
-from ontology.graph import describe_arena, describe_verdicts
+from ontology.graph import describe_arena, describe_flash, describe_verdicts
 from ontology.matching import match_all
 from registry.models import Variant
 from registry.projection.facts import (
@@ -30,6 +30,7 @@ def project_verdicts(keys: Sequence[str], bare: BareBoard) -> Mapping[str, list[
         need = need_of(variant)
         subject = Description(iri_of(variant))
         describe_arena(subject, need, capacities)
+        describe_flash(subject, need, capacities)
         describe_verdicts(subject, match_all([need], capacities), iris)
         found[str(variant.pk)] = subject.triples
     return found

@@ -77,6 +77,18 @@ def test_why_a_variant_does_not_fit(store, world):
     ]
 
 
+def test_what_each_constraint_comes_to(store, world):
+    pair = {"variant": variant(world.large), "device": device("shed")}
+    assert {row["constraint"]: row["outcome"] for row in answers(store, "judge", **pair)} == {
+        "flash": "holds",
+        "ram": "fails",
+        "operators": "holds",
+        "dtypes": "holds",
+        "sensors": "fails",
+        "runtime": "holds",
+    }
+
+
 def test_which_operators_are_missing(store, world):
     world_small = {"variant": variant(world.small), "device": device("hall")}
     assert answers(store, "missing-operators", **world_small) == [
