@@ -63,6 +63,14 @@ def _predicate(name: str) -> ox.NamedNode:
     return ox.NamedNode(expand(name))
 
 
+def link(iri: str) -> ox.NamedNode | None:
+    """An IRI that somebody gave, as a value; None for none, and for what is no IRI."""
+    try:
+        return ox.NamedNode(iri) if iri else None
+    except ValueError:
+        return None
+
+
 def _iri(name: str) -> str:
     return name if "://" in name else expand(name)
 

@@ -14,6 +14,8 @@ from urllib.parse import quote
 ONTOLOGY = "https://w3id.org/tinyfleet/ontology"
 ID = "https://w3id.org/tinyfleet/id/"
 
+IRI_LENGTH = 300  # characters of an IRI that others gave and that is kept to know a thing again
+
 PREFIXES: Mapping[str, str] = {
     "tf": f"{ONTOLOGY}#",
     "id": ID,

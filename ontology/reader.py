@@ -12,16 +12,16 @@ import os
 import re
 import resource
 import select
-import struct
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 import pyoxigraph as ox
 
+from ontology.frames import read_frame, send
+from ontology.process_limits import limit_cpu, limit_memory, set_soft_limit
 from ontology.results import (
     GraphFormat,
     TableFormat,
@@ -31,7 +31,6 @@ from ontology.results import (
     write_solutions,
 )
 
-LENGTH = struct.Struct(">I")
 _POSITION = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
 _BASE_IRI = "https://w3id.org/tinyfleet/"
 
@@ -49,16 +48,9 @@ class Request:
     named_graphs: tuple[str, ...] = ()
 
 
-def send(stream: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
-    """One frame for the head (JSON) and one for the body."""
-    for part in (orjson.dumps(head), body):
-        stream.write(LENGTH.pack(len(part)) + part)
-    stream.flush()
-
-
 def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until the input ends."""
-    while frame := _read_frame(requests):
+    while frame := read_frame(requests):
         with _Lifeline(requests):
             head, body = _answer(path, Request(**orjson.loads(frame)))
         send(answers, head, body)
@@ -101,12 +93,11 @@ def _answer(path: str, request: Request) -> tuple[dict[str, Any], bytes]:
 
 
 def _evaluate(path: str, request: Request) -> bytes:
-    _limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
+    set_soft_limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
     store = ox.Store.read_only(path)
     # Only now: opening starts the engine's threads, whose stacks are not the query's.
-    _limit(resource.RLIMIT_DATA, _data_bytes() + request.memory_bytes)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + request.cpu_s) + 2)
+    limit_memory(request.memory_bytes)
+    limit_cpu(request.cpu_s)
     result = store.query(request.query, base_iri=_BASE_IRI, **_dataset(request))
     if isinstance(result, ox.QueryBoolean):
         return write_boolean(bool(result), TableFormat(request.media_type))
@@ -115,16 +106,6 @@ def _evaluate(path: str, request: Request) -> bytes:
     names = [variable.value for variable in result.variables]
     rows = (list(solution) for solution in result)
     return write_solutions(names, rows, TableFormat(request.media_type), request.max_rows)
-
-
-def _limit(kind: int, soft: int) -> None:
-    resource.setrlimit(kind, (soft, resource.getrlimit(kind)[1]))
-
-
-def _data_bytes() -> int:
-    """The private writable memory that this process has mapped, which RLIMIT_DATA counts."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmData:")[2].split()[0]) * 1024
 
 
 def _dataset(request: Request) -> dict[str, Any]:
@@ -143,22 +124,6 @@ def _syntax_error(text: str) -> dict[str, Any]:
         return {"status": "syntax", "detail": text}
     line, column, detail = found.groups()
     return {"status": "syntax", "line": int(line), "column": int(column), "detail": detail}
-
-
-def _read_frame(stream: BinaryIO) -> bytes:
-    head = _exactly(stream, LENGTH.size)
-    return _exactly(stream, LENGTH.unpack(head)[0]) if head else b""
-
-
-def _exactly(stream: BinaryIO, count: int) -> bytes:
-    """That many bytes, or none where the input ended before; a pipe gives them piece by piece."""
-    parts = bytearray()
-    while len(parts) < count:
-        piece = stream.read(count - len(parts))
-        if not piece:
-            return b""
-        parts += piece
-    return bytes(parts)
 
 
 if __name__ == "__main__":

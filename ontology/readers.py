@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import queue
-import select
-import subprocess
-import sys
 import threading
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from ontology.reader import LENGTH, Request
+from ontology.child_process import ChildProcess
+from ontology.reader import Request
 
 
 class QueryFailed(Exception):
@@ -50,7 +45,7 @@ class ReaderPool:
 
     def __init__(self, store: Path, size: int) -> None:
         self._store = store
-        self._idle: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[ChildProcess] = queue.SimpleQueue()
         self._places = threading.BoundedSemaphore(size)
 
     def run(
@@ -89,7 +84,7 @@ class ReaderPool:
     def _run(self, request: Request, limits: QueryLimits) -> bytes:
         reader = self._reader()
         try:
-            head, body = reader.ask(request, limits.time_s)
+            head, body = reader.ask(limits.time_s, orjson.dumps(asdict(request)))
         except TimeoutError as error:
             reader.kill()
             detail = f"the query did not end within its limit of {limits.time_s:g} s"
@@ -101,73 +96,15 @@ class ReaderPool:
             raise _failure(head, limits)
         return body
 
-    def _reader(self) -> _Reader:
+    def _reader(self) -> ChildProcess:
         while True:
             try:
                 reader = self._idle.get_nowait()
             except queue.Empty:
-                return _Reader(self._store)
+                return ChildProcess("ontology.reader", str(self._store))
             if reader.alive:
                 return reader
             reader.kill()
-
-
-class _Reader:
-    def __init__(self, store: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ontology.reader", str(store)],
-            cwd=Path(__file__).resolve().parent.parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, request: Request, time_s: float) -> tuple[dict[str, Any], bytes]:
-        """Head and body; TimeoutError beyond `time_s`, EOFError where the process died."""
-        until = time.monotonic() + time_s
-        frame = orjson.dumps(asdict(request))
-        assert self._process.stdin is not None
-        self._process.stdin.write(LENGTH.pack(len(frame)) + frame)
-        self._process.stdin.flush()
-        return orjson.loads(self._frame(until)), self._frame(until)
-
-    def kill(self) -> int:
-        """End it at once; its exit status, negative for a signal."""
-        if self._process.poll() is None:
-            self._process.kill()
-        status = self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):  # what it never read goes with it
-                    stream.close()
-        return status
-
-    def _frame(self, until: float) -> bytes:
-        return self._exactly(LENGTH.unpack(self._exactly(LENGTH.size, until))[0], until)
-
-    def _exactly(self, count: int, until: float) -> bytes:
-        assert self._process.stdout is not None
-        descriptor = self._process.stdout.fileno()
-        parts = bytearray()
-        while len(parts) < count:
-            if not _readable(descriptor, until):
-                raise TimeoutError
-            piece = os.read(descriptor, min(count - len(parts), 1 << 20))
-            if not piece:
-                raise EOFError
-            parts += piece
-        return bytes(parts)
-
-
-def _readable(descriptor: int, until: float) -> bool:
-    # poll, not select: a busy server's descriptors go beyond 1,023.
-    waiter = select.poll()
-    waiter.register(descriptor, select.POLLIN | select.POLLHUP)
-    return bool(waiter.poll(max(0.0, until - time.monotonic()) * 1000))
 
 
 def _death(status: int, limits: QueryLimits) -> QueryFailed:

@@ -92,6 +92,24 @@ def sensor_class(kind: str) -> str:
 
 
 @cache
+def _sensor_kinds() -> Mapping[str, str]:
+    return {iri: kind for kind, iri in _sensor_classes().items()}
+
+
+def sensor_kind(iri: str) -> str | None:
+    """The kind of a class of sensors that the ontology knows; None for other classes."""
+    return _sensor_kinds().get(iri)
+
+
+@cache
+def network_categories() -> frozenset[str]:
+    """The categories of networks that the ontology names, by IRI."""
+    kind, category = expand("rdf:type"), expand("nnet:NetworkCategory")
+    typed = (t for t in ontology_triples() if t.predicate.value == kind)
+    return frozenset(_text(t.subject) for t in typed if _text(t.object) == category)
+
+
+@cache
 def observed_property(sensor: str) -> str | None:
     """What sensors of a class observe, read from its `sosa:observes` restriction."""
     by_subject: dict[str, dict[str, str]] = defaultdict(dict)

@@ -61,7 +61,7 @@ def desired_manifest(deployment: Deployment, now: datetime | None = None) -> Man
         block_exponents=block_exponents(artifact.size_bytes),
         arena_bytes=_arena_bytes(variant, profile),
         operators=dict(variant.operators or {}),
-        runtime=profile.firmware.runtime.name if profile.firmware else "",
+        runtime=_runtime_name(profile),
         input_shape=_shape(variant, "inputs"),
         output_shape=_shape(variant, "outputs"),
         self_test=self_test,
@@ -107,6 +107,12 @@ def _parts(deployment: Deployment) -> tuple[Variant, Artifact, CapabilityProfile
         return variant, variant.delivered, profile
     except NoArtifact as error:
         raise ManifestImpossible(f"{error}.") from error
+
+
+def _runtime_name(profile: CapabilityProfile) -> str:
+    """Empty where it is not known: then the device does not check it."""
+    runtime = profile.firmware.runtime if profile.firmware else None
+    return runtime.name if runtime else ""
 
 
 def _arena_bytes(variant: Variant, profile: CapabilityProfile) -> int | None:

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminURLInputWidget
 from registry.admin.columns import bytes_text, link_to, megahertz_text
 from registry.admin.read_only import ReadOnlyAdmin
 from registry.models import BoardType, FirmwareBuild, OnboardSensor, Runtime
+from registry.projection.facts import operators_of
 
 
 class OnboardSensorInline(TabularInline):
@@ -91,5 +92,5 @@ class FirmwareBuildAdmin(ReadOnlyAdmin):
 
     @display(description="Operators")
     def operator_count(self, build: FirmwareBuild) -> str:
-        linked = build.runtime.operators if build.operators is None else build.operators
-        return str(len(linked))
+        linked = operators_of(build)
+        return "not known" if linked is None else str(len(linked))

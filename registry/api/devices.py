@@ -24,7 +24,7 @@ from registry.services.matching import judge_variants
 class FirmwareSerializer(serializers.ModelSerializer[FirmwareBuild]):
     """A firmware build with the capacity that it declares, in bytes."""
 
-    runtime = serializers.StringRelatedField[Any]()
+    runtime = serializers.StringRelatedField[Any](allow_null=True)
     operators = OperatorsField(allow_null=True)
     dtypes = NamesField(allow_null=True)
 
@@ -74,6 +74,8 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
         model = Device
         fields: tuple[str, ...] = (
             "device_id",
+            "iri",
+            "description",
             "status",
             "profile",
             "fleets",

@@ -23,7 +23,7 @@ class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
 
     class Meta:
         model = RegisteredModel
-        fields = ("name", "task", "description", "champion", "challenger", "created_at")
+        fields = ("name", "task", "category", "description", "champion", "challenger", "created_at")
         read_only_fields = ("created_at",)
 
     def create(self, validated_data: dict[str, Any]) -> RegisteredModel:
@@ -116,6 +116,7 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
     operators = OperatorsField(allow_null=True)
     dtypes = NamesField(allow_null=True)
     sensors = SensorNeedSerializer(many=True, allow_null=True)
+    runtimes = NamesField(allow_null=True)
     measurements = MeasurementSerializer(many=True)
 
     class Meta:
@@ -126,12 +127,14 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
             "model",
             "release",
             "name",
+            "iri",
             "sha256",
             "size_bytes",
             "precision",
             "operators",
             "dtypes",
             "sensors",
+            "runtimes",
             "parent",
             "technique",
             "measurements",

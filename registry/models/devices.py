@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from ontology.namespaces import IRI_LENGTH
 from registry.models.hardware import BoardType, FirmwareBuild
 from registry.models.networks import Variant
 
@@ -58,6 +59,10 @@ class Device(models.Model):
     """One unit. `td` is its Thing Description as it came; all else is derived from it."""
 
     device_id = models.SlugField(max_length=64, unique=True)
+    iri = models.CharField(
+        "IRI", max_length=IRI_LENGTH, blank=True, help_text="What an imported description calls it"
+    )
+    description = models.TextField(blank=True, help_text="What it is, in its description's words")
     status = models.CharField(
         max_length=10, choices=DeviceStatus.choices, default=DeviceStatus.PENDING
     )
@@ -76,6 +81,11 @@ class Device(models.Model):
 
     class Meta:
         ordering = ["device_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["iri"], condition=~models.Q(iri=""), name="one_device_of_an_iri"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.device_id

@@ -77,13 +77,16 @@ class FirmwareBuild(models.Model):
 
     `operators` is what this image links, which may be fewer than its runtime knows. The capacity is
     part of the identity: a build that declares something else under the same version is another
-    row, so a declaration never changes under the devices that run it.
+    row, so a declaration never changes under the devices that run it. A description may state the
+    memory and nothing else: then name, version and runtime are not known.
     """
 
     board = models.ForeignKey(BoardType, on_delete=models.PROTECT, related_name="firmware_builds")
     name = models.CharField(max_length=80)
     version = models.CharField(max_length=40)
-    runtime = models.ForeignKey(Runtime, on_delete=models.PROTECT, related_name="firmware_builds")
+    runtime = models.ForeignKey(
+        Runtime, null=True, blank=True, on_delete=models.PROTECT, related_name="firmware_builds"
+    )
     arena_budget_bytes = models.PositiveBigIntegerField(null=True)
     slot_bytes = models.PositiveBigIntegerField(null=True)
     operators = models.JSONField(null=True)
@@ -99,4 +102,5 @@ class FirmwareBuild(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} {self.version} on {self.board}"
+        image = f"{self.name} {self.version}".strip() or "firmware without a name"
+        return f"{image} on {self.board}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from ontology.namespaces import IRI_LENGTH
 from registry.formats.tflite import MEDIA_TYPE
 
 
@@ -28,6 +29,9 @@ class RegisteredModel(models.Model):
 
     name = models.SlugField(max_length=120, unique=True)
     task = models.CharField(max_length=200, blank=True)
+    category = models.CharField(
+        max_length=40, blank=True, help_text="In the TinyML schema, e.g. Classification"
+    )
     description = models.TextField(blank=True)
     reference = models.BooleanField(
         default=False,
@@ -81,6 +85,9 @@ class Variant(models.Model):
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="variants")
     name = models.SlugField(max_length=120)
+    iri = models.CharField(
+        "IRI", max_length=IRI_LENGTH, blank=True, help_text="What an imported description calls it"
+    )
     artifact = models.ForeignKey(
         Artifact, null=True, blank=True, on_delete=models.PROTECT, related_name="variants"
     )
@@ -96,6 +103,11 @@ class Variant(models.Model):
     sensors = models.JSONField(
         null=True, blank=True, help_text="[{kind, rate_hz, shape}]; [] none; null not known"
     )
+    runtimes = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Interpreters that run it; null: those of its file's format",
+    )
     description = models.JSONField(default=dict, help_text="Tensors, layers, MACs, inputs, outputs")
     training = models.JSONField(
         default=dict, blank=True, help_text="How it was made: widths, epochs, seed, images"
@@ -108,6 +120,9 @@ class Variant(models.Model):
         ordering = ["release", "name"]
         constraints = [
             models.UniqueConstraint(fields=["release", "name"], name="one_variant_name"),
+            models.UniqueConstraint(
+                fields=["iri"], condition=~models.Q(iri=""), name="one_variant_of_an_iri"
+            ),
         ]
 
     def __str__(self) -> str:

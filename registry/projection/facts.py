@@ -86,8 +86,16 @@ def need_of(variant: Variant) -> Need:
         operators=variant.operators,
         dtypes=_set_or_unknown(variant.dtypes),
         sensors=_sensor_needs(variant.sensors),
-        runtimes=RUNTIMES_OF_FORMAT.get(artifact.media_type) if artifact else None,
+        runtimes=_runtimes(variant),
     )
+
+
+def _runtimes(variant: Variant) -> frozenset[str] | None:
+    """Those that it is said to run on; else those that read its artifact's format."""
+    if variant.runtimes is not None:
+        return frozenset(variant.runtimes)
+    artifact = variant.artifact
+    return RUNTIMES_OF_FORMAT.get(artifact.media_type) if artifact else None
 
 
 def _stated_flash_bytes(figures: tuple[Figure, ...]) -> int | None:
@@ -143,7 +151,7 @@ def capacity_of(profile: CapabilityProfile, bare: BareBoard) -> Capacity:
         profile=profile.digest,
         slot_bytes=firmware.slot_bytes,
         arena_budget_bytes=firmware.arena_budget_bytes,
-        runtime=runtime_id(firmware.runtime),
+        runtime=runtime_id(firmware.runtime) if firmware.runtime else None,
         operators=operators_of(firmware),
         dtypes=_firmware_dtypes(firmware),
         sensors=_sensors(profile.sensors),
@@ -173,13 +181,13 @@ def operators_of(firmware: FirmwareBuild) -> Mapping[str, int] | None:
     """
     if firmware.operators is not None:
         return dict(firmware.operators)
-    return firmware.runtime.operators or None
+    return (firmware.runtime.operators or None) if firmware.runtime else None
 
 
 def _firmware_dtypes(firmware: FirmwareBuild) -> frozenset[str] | None:
     if firmware.dtypes is not None:
         return frozenset(firmware.dtypes)
-    return _known_set(firmware.runtime.dtypes)
+    return _known_set(firmware.runtime.dtypes) if firmware.runtime else None
 
 
 def _after_reserve(size_bytes: int | None, reserve: float) -> int | None:

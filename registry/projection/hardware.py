@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ontology.describe import Description
+from ontology.describe import Description, link
 from ontology.graph import describe_capacity, describe_operators, sensor_part, shape_text
 from ontology.vocabulary import observed_property, sensor_class
 from registry.models import (
@@ -60,10 +60,10 @@ def describe_runtime(runtime: Runtime) -> Description:
 def describe_firmware(firmware: FirmwareBuild) -> Description:
     """A firmware build with what it declares; what it leaves to its runtime is said there."""
     subject = Description(iri_of(firmware)).a("tf:FirmwareBuild")
-    subject.has("rdfs:label", f"{firmware.name} {firmware.version}")
+    subject.has("rdfs:label", f"{firmware.name} {firmware.version}".strip())
     subject.has("schema:name", firmware.name).has("schema:softwareVersion", firmware.version)
     subject.is_to("tf:board", iri_of(firmware.board))
-    subject.is_to("tf:runtime", iri_of(firmware.runtime))
+    subject.is_to("tf:runtime", iri_or_none(firmware.runtime))
     subject.has("tf:arenaBudgetBytes", firmware.arena_budget_bytes)
     subject.has("tf:slotBytes", firmware.slot_bytes)
     subject.has("tf:acceptsDtype", *sorted(firmware.dtypes or ()))
@@ -89,6 +89,9 @@ def describe_device(device: Device) -> Description:
     """One unit. Its microcontroller and sensors are its profile's: equal devices share them."""
     subject = Description(iri_of(device)).a("tf:Device").has("rdfs:label", device.device_id)
     subject.has("dcterms:identifier", device.device_id)
+    if not device.td:  # else it describes itself
+        subject.has("td:description", device.description)
+    subject.has("schema:sameAs", link(device.iri))
     subject.has("tf:enrolmentStatus", device.status)
     subject.is_to("tf:memberOf", *(iri_of(fleet) for fleet in device.fleets.all()))
     subject.is_to("tf:installed", iri_or_none(device.installed))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ontology.describe import Description
-from ontology.facts import Figure, Metric, Status
+from ontology.describe import Description, link
+from ontology.facts import Figure, Metric, Need, Status
 from ontology.graph import describe_figure, describe_need
+from ontology.published_shapes import describe_as_published
 from registry.models import Artifact, Measurement, RegisteredModel, Release, Variant
 from registry.projection.facts import need_of, runtime_id
 from registry.projection.keys import iri_of, iri_or_none
@@ -41,6 +42,7 @@ def describe_variant(variant: Variant) -> Description:
     subject.has("tf:mlflowRun", variant.mlflow_run_id).has("dcterms:created", variant.created_at)
     need = need_of(variant)
     describe_need(subject, need)
+    _describe_as_published(subject, variant, need)
     _describe_macs(subject, need.figures)
     describe_layers(subject, variant.description)
     if variant.artifact is not None:
@@ -49,6 +51,13 @@ def describe_variant(variant: Variant) -> Description:
     for measurement in variant.measurements.all():
         _describe_measurement(subject, measurement)
     return subject
+
+
+def _describe_as_published(subject: Description, variant: Variant, need: Need) -> None:
+    release, model = variant.release, variant.release.model
+    subject.has("schema:description", model.description or model.task)
+    subject.has("schema:sameAs", link(variant.iri))
+    describe_as_published(subject, need, model.category, release.data_source)
 
 
 def _describe_macs(variant: Description, figures: tuple[Figure, ...]) -> None:

@@ -104,6 +104,8 @@ def describe_thing(device: Description, td: str) -> None:
 def _describe_identity(device: Description, thing: ThingDescription) -> None:
     device.has("tf:thingIdentifier", thing.id)
     _describe_label(device, thing.label, thing.terms.language)
+    if not thing.label.description.default:  # so that whoever asks what things are finds all
+        _describe_text(device, "td:description", thing.label.title, thing.terms.language)
     _describe_types(device, thing.types, thing)
     device.has("td:baseURI", None if thing.base is None else _uri(thing.base))
     device.has("td:supportContact", None if thing.support is None else _uri(thing.support))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import structlog
 from django.db import transaction
@@ -22,6 +19,7 @@ from registry.services.catalogue_entries import (
     SensorEntry,
     read_catalogue,
 )
+from registry.services.changes import Change, assign
 from registry.services.things import describe_device
 
 __all__ = ["CATALOGUE_DIR", "CatalogueError", "CatalogueReport", "Change", "load_catalogue"]
@@ -29,14 +27,6 @@ __all__ = ["CATALOGUE_DIR", "CatalogueError", "CatalogueReport", "Change", "load
 log = structlog.get_logger(__name__)
 
 CATALOGUE_DIR = Path(registry.__file__).parent / "catalogue"
-
-
-class Change(StrEnum):
-    """What loading did to one entry's row."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +63,7 @@ def _load_board(entry: BoardEntry, row: BoardType | None) -> Change:
     if row is None:
         _add_sensors(BoardType.objects.create(**facts), entry.sensors)
         return Change.CREATED
-    same_facts, same_sensors = not _assign(row, facts), _sensors_of(row) == set(entry.sensors)
+    same_facts, same_sensors = not assign(row, facts), _sensors_of(row) == set(entry.sensors)
     if same_facts and same_sensors:
         return Change.UNCHANGED
     row.save()
@@ -96,14 +86,6 @@ _BOARD_FIELDS = (
     "url",
     "source",
 )
-
-
-def _assign(row: BoardType | Runtime, facts: Mapping[str, Any]) -> bool:
-    """Set what differs; whether anything did."""
-    changed = {name: value for name, value in facts.items() if getattr(row, name) != value}
-    for name, value in changed.items():
-        setattr(row, name, value)
-    return bool(changed)
 
 
 def _sensors_of(board: BoardType) -> set[SensorEntry]:
@@ -159,7 +141,7 @@ def _load_runtime(entry: RuntimeEntry, row: Runtime) -> Change:
         "source": entry.source,
     }
     change = Change.CREATED if row.pk is None else Change.UPDATED
-    if not _assign(row, facts):
+    if not assign(row, facts):
         return Change.UNCHANGED
     row.save()
     return change

@@ -50,6 +50,11 @@ def _consequences(kind: SubjectKind, subject: str) -> Iterator[Mark]:
         return
     if kind is SubjectKind.VARIANT:
         yield SubjectKind.VERDICTS, subject
+    elif kind is SubjectKind.MODEL:
+        yield from _variants_of(Q(release__model__name=subject))
+    elif kind is SubjectKind.RELEASE:
+        name, _, number = subject.rpartition("/")
+        yield from _variants_of(Q(release__model__name=name, release__number=number))
     elif kind is SubjectKind.DEVICE:
         yield from _judged_by_figures_of(subject)
     elif kind is SubjectKind.PROFILE:
@@ -62,6 +67,12 @@ def _consequences(kind: SubjectKind, subject: str) -> Iterator[Mark]:
         yield from ((SubjectKind.PROFILE, digest) for digest in digests)
         if digests or kind is SubjectKind.RUNTIME:  # which figures count for, as well as run on
             yield SubjectKind.VERDICTS, EVERY
+
+
+def _variants_of(owner: Q) -> Iterator[Mark]:
+    """A variant repeats its model's task and its release's data, for those who ask of it alone."""
+    for pk in Variant.objects.filter(owner).values_list("pk", flat=True):
+        yield SubjectKind.VARIANT, str(pk)
 
 
 def _judged_by_figures_of(device_id: str) -> Iterator[Mark]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 
-from ontology.facts import Figure, Metric, RuntimeId
+from ontology.facts import Figure, Metric, RuntimeId, Status
 from registry.models import BoardType, Device, Measurement, Runtime, Variant
+from registry.services.changes import update
 
 UNITS: Mapping[Metric, str] = {
     Metric.ARENA_BYTES: "B",
@@ -33,21 +34,36 @@ def record(
 
 
 def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Measurement:
-    row, _ = Measurement.objects.update_or_create(
-        variant=variant,
-        device=device,
-        board=BoardType.objects.get(slug=figure.board) if figure.board else None,
-        runtime=runtime_row(figure.runtime) if figure.runtime else None,
-        metric=figure.metric.value,
-        status=figure.status.value,
-        source=figure.source,
-        defaults={
-            "value": figure.value,
-            "unit": UNITS[figure.metric],
-            "precision": variant.precision,
-        },
-    )
+    """The row of a figure; one that says so already is not written, so nothing is projected."""
+    key = {
+        "variant": variant,
+        "device": device,
+        "board": BoardType.objects.get(slug=figure.board) if figure.board else None,
+        "runtime": runtime_row(figure.runtime) if figure.runtime else None,
+        "metric": figure.metric.value,
+        "status": figure.status.value,
+        "source": figure.source,
+    }
+    values = {
+        "value": figure.value,
+        "unit": UNITS[figure.metric],
+        "precision": variant.precision,
+    }
+    row, created = Measurement.objects.get_or_create(**key, defaults=values)
+    if not created:
+        update(row, values)
     return row
+
+
+@transaction.atomic
+def replace_published(variant: Variant, source: str, figures: Sequence[Figure]) -> bool:
+    """Let a source's published figures for a variant be exactly these; whether that changed any."""
+    rows = variant.measurements.filter(status=Status.PUBLISHED.value, source=source)
+    before = set(rows.values_list("metric", "value", "precision"))
+    kept = {row.pk for row in record(variant, figures)}
+    for row in rows.exclude(pk__in=kept):
+        row.delete()
+    return before != set(rows.values_list("metric", "value", "precision"))
 
 
 def runtime_row(runtime: RuntimeId) -> Runtime:

@@ -1,0 +1,52 @@
+"""Smart sensors as S3N and SSN describe them: a microcontroller with its memory, and sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ontology.descriptions.facts import DescribedDevice
+from ontology.descriptions.quantities import size_bytes
+from ontology.descriptions.sensors import sensor_kinds
+from ontology.descriptions.terms import DescriptionRefused, Graph
+from ontology.descriptions.words import identity, text
+from ontology.namespaces import expand
+
+_CAPABILITIES = ("s3n:hasSystemCapability", "ssn-system:hasSystemCapability")
+
+
+def described_devices(graph: Graph) -> Iterator[DescribedDevice]:
+    """Every smart sensor, and everything else that has a microcontroller for a subsystem."""
+    chips = graph.instances("s3n:MicroController")
+    owners = {owner for chip in chips for owner in graph.subjects("ssn:hasSubSystem", chip)}
+    for subject in sorted(owners | set(graph.instances("s3n:SmartSensor"))):
+        yield _device(graph, subject)
+
+
+def _device(graph: Graph, subject: str) -> DescribedDevice:
+    iri = identity(graph, subject, "a smart sensor")
+    name = text(graph, subject, "td:title", "schema:name", "rdfs:label")
+    subsystems = graph.related(subject, "ssn:hasSubSystem")
+    return DescribedDevice(
+        iri=iri,
+        name=name,
+        description=text(graph, subject, "td:description", "schema:description") or name,
+        ram_bytes=_memory(graph, [subject, *subsystems], "s3n_extend:RAM", name or iri),
+        flash_bytes=_memory(graph, [subject, *subsystems], "s3n_extend:Flash", name or iri),
+        sensors=sensor_kinds(graph, subsystems, f"what {name or iri} senses"),
+    )
+
+
+def _memory(graph: Graph, systems: list[str], kind: str, whose: str) -> int | None:
+    """The one memory of a kind within the capabilities of a device and its subsystems."""
+    label = f"the {kind.partition(':')[2]} of {whose}"
+    sizes = {
+        size_bytes(graph, memory, "schema:value", label)
+        for system in systems
+        for capability in _CAPABILITIES
+        for memory in graph.related(system, capability, "ssn-system:hasSystemProperty")
+        if expand(kind) in graph.types(memory)
+    } - {None}
+    if len(sizes) > 1:
+        listed = " and ".join(f"{size:,} B" for size in sorted(filter(None, sizes)))
+        raise DescriptionRefused(f"{label} is {listed} at once; leave one")
+    return next(iter(sizes), None)

@@ -1,0 +1,181 @@
+"""Triples as a graph to walk through, with what is known to be wrong in published ones mended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyoxigraph as ox
+
+from ontology.namespaces import PREFIXES, expand
+from ontology.rdf_parser import NO_BASE
+
+Node: TypeAlias = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
+
+# Namespaces in which the same terms were published before, or are written by mistake.
+OTHER_NAMESPACES: Mapping[str, str] = {
+    "http://tinyml-schema.org/networkschema#": "nnet",
+    "http://tinyml-schema.org/s3n_extend/": "s3n_extend",
+    "http://tinyml-schema.org/sosa_extend/": "sosa_extend",
+    "http://tinyml-schema.org/ssn_extend/": "ssn_extend",
+    "https://w3id.org/tinyml-schema/neural-network-schema/s3n_extend#": "s3n_extend",
+    "https://w3id.org/s3n/": "s3n",
+    "http://schema.org/": "schema",
+    "https://www.w3.org/ns/td#": "td",
+    "http://www.w3.org/ns/td#": "td",
+}
+# What programs write where they know nothing.
+_NOTHING = frozenset({"", "none", "null", "nan", "n/a", "na", "unknown", "undefined"})
+
+
+class DescriptionRefused(ValueError):
+    """A description contradicts itself or says what cannot be; the text is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """Something that was read otherwise than it is written, and how."""
+
+    document: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.document}: {self.sentence}"
+
+
+class Graph:
+    """The triples of several documents, by subject and property, and the mends on the way.
+
+    `mends` holds each sentence once, in the order in which the need for it showed.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[str, dict[str, list[Node]]] = {}
+        self._subjects_of: dict[tuple[str, str], list[str]] = {}
+        self._document_of: dict[str, str] = {}
+        self._mends: dict[Mend, None] = {}
+        self._kilobytes: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def mends(self) -> tuple[Mend, ...]:
+        """All so far."""
+        return tuple(self._mends)
+
+    def add(self, document: str, triples: Iterable[ox.Triple]) -> None:
+        """Take a document's triples in; a triple that is there already is there once."""
+        for triple in triples:
+            subject, predicate, object = (self._mended(document, part) for part in triple)
+            key = text_of(subject)
+            self._document_of.setdefault(key, document)
+            objects = self._objects.setdefault(key, {}).setdefault(text_of(predicate), [])
+            if object not in objects:
+                objects.append(object)
+                inverse = (text_of(predicate), text_of(object))
+                self._subjects_of.setdefault(inverse, []).append(key)
+
+    def mend(self, subject: str, sentence: str) -> None:
+        """Report how something about a subject was read."""
+        self._mends[Mend(self.document_of(subject), sentence)] = None
+
+    def note_kilobyte(self, subject: str, unit: str) -> None:
+        """Count a size that is stated in a unit that some take for 1024 bytes."""
+        self._kilobytes[self.document_of(subject), unit] += 1
+
+    def report_kilobytes(self) -> None:
+        """One sentence a document for all sizes that were counted."""
+        for (document, unit), count in self._kilobytes.items():
+            sizes = "size is" if count == 1 else "sizes are"
+            self._note(document, f"{count} {sizes} in {unit}; read as 1000 bytes each, not 1024")
+
+    def document_of(self, subject: str) -> str:
+        """The document that speaks of a subject first."""
+        return self._document_of.get(subject, "")
+
+    def objects(self, subject: str, name: str) -> list[Node]:
+        """What a subject has by a property, given as a prefixed name."""
+        return self._objects.get(subject, {}).get(expand(name), [])
+
+    def related(self, subject: str, *names: str) -> list[str]:
+        """The things at the end of a path of properties, each once, in order."""
+        ends = [subject]
+        for name in names:
+            found = (text_of(o) for end in ends for o in self.objects(end, name))
+            ends = list(dict.fromkeys(found))
+        return ends
+
+    def subjects(self, name: str, object_iri: str) -> list[str]:
+        """The subjects that have this thing by that property."""
+        return self._subjects_of.get((expand(name), object_iri), [])
+
+    def types(self, subject: str) -> list[str]:
+        """The IRIs of a subject's classes."""
+        return self.related(subject, "rdf:type")
+
+    def instances(self, *classes: str) -> list[str]:
+        """Everything of one of these classes, by prefixed name, in the order of the IRIs."""
+        found = {each for name in classes for each in self.subjects("rdf:type", expand(name))}
+        return sorted(found)
+
+    def _mended(self, document: str, term: Node) -> Node:
+        if not isinstance(term, ox.NamedNode):
+            return term
+        iri = self._in_our_namespace(document, term.value)
+        iri = self._without_second_colon(document, iri)
+        return term if iri == term.value else ox.NamedNode(iri)
+
+    def _in_our_namespace(self, document: str, iri: str) -> str:
+        for other, prefix in OTHER_NAMESPACES.items():
+            if iri.startswith(other):
+                ours = PREFIXES[prefix]
+                self._note(document, f"the namespace <{other}> was read as <{ours}>")
+                return ours + iri.removeprefix(other)
+        return iri
+
+    def _without_second_colon(self, document: str, iri: str) -> str:
+        for prefix, namespace in _prefixes():
+            if iri.startswith(f"{namespace}:"):
+                local = iri.removeprefix(namespace).lstrip(":")
+                written = f"{prefix}:{iri.removeprefix(namespace)}"
+                self._note(document, f"{written} has a colon too many; read as {prefix}:{local}")
+                return namespace + local
+        return iri
+
+    def _note(self, document: str, sentence: str) -> None:
+        self._mends[Mend(document, sentence)] = None
+
+
+def _prefixes() -> Iterator[tuple[str, str]]:
+    return ((prefix, iri) for prefix, iri in PREFIXES.items() if prefix not in {"id", "tf"})
+
+
+def text_of(term: Node) -> str:
+    """A term as a key: an IRI, a literal's text, or a blank node's name with its sign."""
+    if isinstance(term, ox.BlankNode | ox.Triple):
+        return str(term)
+    return term.value
+
+
+def relative_part(iri: str) -> str | None:
+    """What stood in the document where it gave a relative IRI and no base; else None."""
+    return iri.removeprefix(NO_BASE) if iri.startswith(NO_BASE) else None
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text is what programs write where they know nothing, such as None."""
+    return text.strip().lower() in _NOTHING
+
+
+def short(iri: str) -> str:
+    """An IRI by its prefix where it has one, for sentences."""
+    for prefix, namespace in PREFIXES.items():
+        if iri.startswith(namespace):
+            return f"{prefix}:{iri.removeprefix(namespace)}"
+    relative = relative_part(iri)
+    return f"<{iri if relative is None else relative}>"
+
+
+def tail(iri: str) -> str:
+    """What follows an IRI's last slash, hash or colon."""
+    return iri.rstrip("/#").replace("#", "/").replace(":", "/").rpartition("/")[2]

@@ -1,0 +1,128 @@
+"""Devices and networks that others describe in RDF become rows: all of an import, or none of it.
+
+The rows are the truth; the graph is projected from them like that of any other row. Importing the
+same documents again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from ontology.descriptions import (
+    DescriptionRefused,
+    DocumentLimits,
+    DocumentParser,
+    DocumentRefused,
+    Graph,
+    Mend,
+    read_descriptions,
+)
+from ontology.descriptions.documents import MEDIA_TYPES, too_large
+from registry.services.changes import Change
+from registry.services.described_devices import keep_device
+from registry.services.described_networks import keep_network
+
+__all__ = ["DescriptionRefused", "Document", "DocumentRefused", "RdfReport"]
+__all__ += ["document_limits", "import_documents", "read_documents"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One RDF document: the name by which it is spoken of, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RdfReport:
+    """What was done to rows, by how many, and what was read otherwise than it is written."""
+
+    devices: Counter[Change]
+    networks: Counter[Change]
+    mends: tuple[Mend, ...]
+
+
+def document_limits() -> DocumentLimits:
+    """What this installation lets a document be and take."""
+    return DocumentLimits(
+        document_bytes=settings.RDF_MAX_BYTES,
+        triples=settings.RDF_MAX_TRIPLES,
+        term_bytes=settings.RDF_MAX_LITERAL_BYTES,
+        memory_bytes=settings.RDF_MEMORY_BYTES,
+        time_s=settings.RDF_TIMEOUT_S,
+    )
+
+
+def read_documents(paths: Iterable[Path]) -> list[Document]:
+    """The files, and of folders every file whose name says that it is RDF, in their order.
+
+    Raises DocumentRefused for one that cannot be read or is too large; its size is asked first.
+    """
+    return [_read(file) for path in paths for file in _files(path)]
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = [file for file in path.iterdir() if file.is_file() and file.suffix in MEDIA_TYPES]
+    if not found:
+        raise DocumentRefused(str(path), f"no file in it ends in {', '.join(MEDIA_TYPES)}")
+    return sorted(found)
+
+
+def _read(path: Path) -> Document:
+    try:
+        size = path.stat().st_size
+        if size > settings.RDF_MAX_BYTES:
+            raise DocumentRefused(path.name, too_large(size, document_limits()))
+        return Document(path.name, path.read_bytes())
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror or error}"
+        raise DocumentRefused(str(path), problem) from error
+
+
+def import_documents(documents: Iterable[Document]) -> RdfReport:
+    """Bring the inventory up to what the documents say together.
+
+    Raises DocumentRefused for a document that cannot be read or breaks a bound, DescriptionRefused
+    where what they say contradicts itself or cannot be; then nothing is changed.
+    """
+    said = read_descriptions(_graph(documents))
+    with transaction.atomic():
+        report = RdfReport(
+            devices=Counter(keep_device(each) for each in said.devices),
+            networks=Counter(keep_network(each) for each in said.networks),
+            mends=said.mends,
+        )
+    log.info("rdf_imported", devices=len(said.devices), networks=len(said.networks))
+    return report
+
+
+def _graph(documents: Iterable[Document]) -> Graph:
+    """All documents together: one may say more about what another describes."""
+    graph, left = Graph(), settings.RDF_MAX_TRIPLES
+    with DocumentParser(document_limits()) as parser:
+        for document in documents:
+            triples = parser.triples(document.name, document.data)
+            left -= len(triples)
+            if left < 0:
+                raise DocumentRefused(document.name, _too_many())
+            graph.add(document.name, triples)
+    return graph
+
+
+def _too_many() -> str:
+    return (
+        f"with it the import has more than {settings.RDF_MAX_TRIPLES:,} triples;"
+        " import fewer at once or raise TINYFLEET_RDF_MAX_TRIPLES"
+    )
