@@ -23,7 +23,7 @@ def keep_device(said: DescribedDevice) -> Change:
 
     A device that has described itself is believed over what others say of its abilities.
     """
-    device_id = device_id_for(said.iri, said.name)
+    device_id = device_id_for(said.iri)
     known = Device.objects.filter(Q(iri=said.iri) | Q(device_id=device_id))
     row = known.order_by("-iri").first()
     values: dict[str, Any] = {"iri": said.iri, "description": said.description}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import structlog
 from django.db import transaction
-from django.utils.text import slugify
 
 from registry.formats.thing_description import (
     DeclaredCapacity,
@@ -30,25 +26,13 @@ from registry.models import (
     Runtime,
 )
 from registry.projection.things import description_limits
+from registry.services.changes import Change
+from registry.services.device_names import OWN_URN, device_id_for, readable_id
 from registry.services.profiles import bare_profile, digest_of, profile_for
 
-__all__ = ["Described", "DescriptionError", "Outcome", "describe_device", "import_thing", "urn_of"]
+__all__ = ["Change", "Described", "DescriptionError", "describe_device", "import_thing", "urn_of"]
 
 log = structlog.get_logger(__name__)
-
-_URN = "urn:tinyfleet:device:"
-# What the MQTT topics allow as a device's name.
-_OWN_ID = re.compile(re.escape(_URN) + r"([a-z0-9][a-z0-9-]{0,62})", re.ASCII)
-_NAME_LENGTH = 40
-_DIGEST_LENGTH = 16
-
-
-class Outcome(StrEnum):
-    """What an import did to a device's row."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +40,13 @@ class Described:
     """What came of an imported description."""
 
     device_id: str
-    outcome: Outcome
+    outcome: Change
     remarks: tuple[Remark, ...]
 
 
 def urn_of(device_id: str) -> str:
     """The identifier by which a device's own description names it."""
-    return f"{_URN}{device_id}"
+    return f"{OWN_URN}{device_id}"
 
 
 def describe_device(device: Device, td: bytes) -> Device:
@@ -97,8 +81,8 @@ def import_thing(td: bytes) -> Described:
     with transaction.atomic():
         row, is_new = Device.objects.select_for_update().get_or_create(device_id=device_id)
         changed = _apply(row, td, said)
-    outcome = Outcome.UPDATED if changed else Outcome.UNCHANGED
-    return Described(device_id, Outcome.CREATED if is_new else outcome, said.remarks)
+    outcome = Change.UPDATED if changed else Change.UNCHANGED
+    return Described(device_id, Change.CREATED if is_new else outcome, said.remarks)
 
 
 def device_id_of(td: bytes) -> str:
@@ -111,15 +95,9 @@ def _parse(td: bytes) -> DeviceDescription:
 
 
 def _device_id(said: DeviceDescription, td: bytes) -> str:
-    """Our own name for our own devices; for others a readable part and a digest of their id."""
-    identity = said.thing.id
-    own = _OWN_ID.fullmatch(identity or "")
-    if own is not None:
-        return own[1]
-    digest = hashlib.sha256(td if identity is None else identity.encode()).hexdigest()
-    readable = said.thing.title if identity is None else re.split(r"[:/#?]", identity)[-1]
-    name = slugify(readable)[:_NAME_LENGTH].strip("-_").replace("_", "-")
-    return f"{name or 'thing'}-{digest[:_DIGEST_LENGTH]}"
+    """By its id; one without is named by its title and told apart by all that it says."""
+    thing = said.thing
+    return readable_id(thing.title, td) if thing.id is None else device_id_for(thing.id)
 
 
 def _apply(row: Device, td: bytes, said: DeviceDescription) -> bool:
