@@ -28,6 +28,13 @@ class Question:
     parameters: Mapping[str, str]
     query: str
 
+    @property
+    def text(self) -> str:
+        """The query under its question and the meaning of its parameters, as comments."""
+        head = [f"# {self.question}"]
+        head += [f"# ${name}: {meaning}" for name, meaning in self.parameters.items()]
+        return "\n".join([*head, self.query])
+
     def bind(self, **terms: ox.NamedNode | ox.Literal) -> str:
         """The query with every parameter replaced by a term; ValueError if one is not given."""
         missing = sorted(set(self.parameters) - set(terms))

@@ -85,7 +85,7 @@ class SparqlView(APIView):
         if "update" in request.query_params:
             return _no_update()
         if any(str(accepted) == "text/html" for accepted in request._request.accepted_types):
-            return render(request._request, "registry/sparql.html")
+            return render(request._request, "registry/sparql.html", {"offered": sparql.offered()})
         return _problem(400, "No query", "give the parameter query")
 
     def post(self, request: Request) -> HttpResponse:

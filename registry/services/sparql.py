@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 from django.conf import settings
 
+from ontology import questions as competency
 from ontology.query_guard import QueryForm, QueryRefused, examine
 from ontology.readers import QueryFailed, QueryLimits, ReaderPool
 
@@ -22,6 +23,11 @@ class Question:
     form: QueryForm
     default_graphs: tuple[str, ...] = ()
     named_graphs: tuple[str, ...] = ()
+
+
+def offered() -> list[competency.Question]:
+    """The questions that the ontology answers, for those who would rather choose than write."""
+    return competency.questions()
 
 
 def question(query: str, default_graphs: list[str], named_graphs: list[str]) -> Question:

@@ -1,5 +1,6 @@
 """Every competency question, run on an inventory whose answers are known."""
 
+import re
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -10,6 +11,7 @@ from ontology.questions import question, questions
 from ontology.store import MemoryStore
 from ontology.validation import incompletenesses
 from registry.services.graph_sync import drain
+from tests.registry.asking import answers, device, variant
 from tests.registry.graph_world import make_world
 
 pytestmark = pytest.mark.django_db
@@ -32,30 +34,6 @@ def store(world):
     store = MemoryStore()
     drain(store)
     return store
-
-
-def answers(store, name, **subjects):
-    """Rows as plain values, IRIs by what follows the last slash or hash."""
-    terms = {key: ox.NamedNode(iri) for key, iri in subjects.items()}
-    return [
-        {key: _plain(term) for key, term in row.items()}
-        for row in store.select(question(name).bind(**terms))
-    ]
-
-
-def _plain(term):
-    if isinstance(term, ox.NamedNode):
-        return term.value.replace("#", "/").rpartition("/")[2]
-    kind = term.datatype.value.rpartition("#")[2]
-    return {"integer": int, "double": float}.get(kind, str)(term.value)
-
-
-def variant(row):
-    return subject_iri("variant", str(row.pk))
-
-
-def device(name):
-    return subject_iri("device", name)
 
 
 def test_which_devices_can_run_a_variant(store, world):
@@ -171,11 +149,17 @@ def test_what_fits_a_fleet(store):
     assert [(row["name"], row["devices"]) for row in rows] == [("words/1/large", 1)]
 
 
-def test_every_question_has_words_and_is_asked_here():
-    here = Path(__file__).read_text()
+def test_every_question_has_words_and_is_asked():
+    here = "".join(path.read_text() for path in Path(__file__).parent.glob("test_graph_questions*"))
+    assert len(questions()) >= 20
     for each in questions():
         assert f'answers(store, "{each.name}"' in here, each.name
         assert each.question.endswith("?")
+
+
+@pytest.mark.parametrize("each", questions(), ids=lambda each: each.name)
+def test_every_parameter_of_a_question_is_named_in_its_head(each):
+    assert set(re.findall(r"\$([a-z]\w*)", each.query)) == set(each.parameters)
 
 
 def test_a_question_says_which_parameter_is_missing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import time
@@ -15,6 +16,7 @@ import pyoxigraph as ox
 import pytest
 from django.test import Client
 
+from ontology.questions import questions
 from registry.services.sparql import close_pools
 
 PREFIX = "PREFIX ex: <http://example.org/> "
@@ -242,7 +244,15 @@ def test_a_query_too_long_is_refused(client: Client, settings) -> None:
     assert ask(client, SELECT).status_code == 400
 
 
+def test_every_question_of_the_ontology_is_answered(client: Client) -> None:
+    answers = {each.name: ask(client, each.text).status_code for each in questions()}
+    assert {name: status for name, status in answers.items() if status != 200} == {}
+
+
 def test_a_browser_without_a_query_gets_a_page(client: Client) -> None:
     answer = client.get("/sparql", headers={"accept": "text/html,*/*;q=0.8"})
     assert b"<textarea" in answer.content
+    page = html.unescape(answer.content.decode())
+    for each in questions():
+        assert f'<option value="{each.text}">{each.question}</option>' in page
     assert client.get("/sparql").status_code == 400
