@@ -89,6 +89,43 @@ def test_a_variant_must_say_what_it_needs_and_where_it_came_from():
     }
 
 
+def rules_of(name, *classes):
+    """What a thing of which nothing but its classes is said must still say."""
+    thing = Description(subject_iri(name, "1")).a(*classes)
+    return {(each.path, each.rule) for each in incompletenesses(thing.triples)}
+
+
+@pytest.mark.parametrize(
+    ("thing", "path", "rule"),
+    [
+        ("tf:Runtime", "tf:providesOperator", "must name the operators that it registers"),
+        (
+            "tf:FirmwareBuild",
+            "tf:slotBytes",
+            "must declare the size of a slot once, as a number of bytes",
+        ),
+        ("tf:TrainingRun", "tf:trainedOn", "must say on which data it trained"),
+        ("tf:CompressionStep", "tf:technique", "must name its technique"),
+        ("tf:Technique", "tf:achieved", "must say what it achieved"),
+        ("nnet:Layer", "tf:operatorName", "must name one operator"),
+        ("tf:Tensor", "tf:dtype", "must be of one type"),
+        ("tf:Release", "tf:ofModel", "must be of one registered model"),
+    ],
+)
+def test_a_thing_of_each_kind_must_say_what_others_ask_of_it(thing, path, rule):
+    assert (path, rule) in rules_of("thing", thing)
+
+
+def test_a_range_must_not_end_before_it_begins():
+    board = Description(subject_iri("board", "nano"))
+    part = board.part("range").has("schema:minValue", 3.0).has("schema:maxValue", 2.0)
+    board.is_to("tf:range", part.iri.value)
+    assert sentences(board) == [
+        "board/nano#range (schema:minValue) must have one least value, not above the greatest",
+        "board/nano#range (schema:unitText) must state its unit",
+    ]
+
+
 def test_a_measurement_must_have_a_source():
     variant = Description(subject_iri("variant", "1"))
     describe_figure(variant, 1, Figure(Metric.ARENA_BYTES, -1.0, Status.MEASURED))

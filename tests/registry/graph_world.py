@@ -49,6 +49,7 @@ def make_world() -> World:
         kernels="cmsis_nn",
         operators={"CONV_2D": 5, "FULLY_CONNECTED": 4, "SOFTMAX": 2, "RESHAPE": 1},
         dtypes=["int8", "int32"],
+        source="its source code",
     )
     firmware = FirmwareBuild.objects.create(
         board=nano,
