@@ -11,7 +11,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, FormParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -19,6 +18,7 @@ from rest_framework.views import APIView
 from ontology.query_guard import QueryForm, QueryRefused
 from ontology.readers import QueryFailed
 from ontology.results import GraphFormat, TableFormat
+from registry.api.negotiation import AnyAccept
 from registry.api.permissions import ReadOrPublicRead
 from registry.services import sparql
 
@@ -60,22 +60,12 @@ class SparqlUpdateParser(_RawParser):
     media_type = "application/sparql-update"
 
 
-class _AnyAccept(BaseContentNegotiation):
-    """Leaves the Accept header to the view: an answer's formats depend on the query's form."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return DefaultContentNegotiation().select_parser(request, parsers)
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 @extend_schema(exclude=True)
 class SparqlView(APIView):
     """Ask the knowledge graph."""
 
     permission_classes = [ReadOrPublicRead]
-    content_negotiation_class = _AnyAccept
+    content_negotiation_class = AnyAccept
     parser_classes = [FormParser, SparqlQueryParser, SparqlUpdateParser]
 
     def get(self, request: Request) -> HttpResponse:

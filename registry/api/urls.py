@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 
 from registry.api.compatibility import CompatibilityView
 from registry.api.devices import DeviceViewSet, FleetViewSet
+from registry.api.graph import GraphView
 from registry.api.hardware import BoardViewSet, RuntimeViewSet
 from registry.api.networks import ModelViewSet, ReleaseViewSet, VariantViewSet
 
@@ -29,5 +30,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("v1/compatibility/", CompatibilityView.as_view(), name="compatibility"),
+    path("v1/graph/", GraphView.as_view(), name="graph"),
     path("v1/", include(router.urls)),
 ]
