@@ -14,7 +14,9 @@ import pyoxigraph as ox
 from ontology.describe import Description
 from ontology.facts import Capacity, Constraint, Figure, Metric, Need, Sensor, Status
 from ontology.matching.figures import best_figure
-from ontology.matching.table import FAILS, UNKNOWN, MatchTable
+from ontology.matching.outcomes import FAILS, HOLDS, UNKNOWN
+from ontology.matching.rules import RULES
+from ontology.matching.table import MatchTable
 from ontology.namespaces import expand, target_iri
 from ontology.vocabulary import observed_property, sensor_class
 
@@ -179,23 +181,42 @@ def _believed(
 
 _FITS = ox.NamedNode(expand("tf:fits"))
 _UNKNOWN_FOR = ox.NamedNode(expand("tf:unknownFor"))
+_FAILS = {c: ox.NamedNode(expand(f"tf:fails{c.value.capitalize()}")) for c in RULES}
+_UNKNOWN = {c: ox.NamedNode(expand(f"tf:unknown{c.value.capitalize()}")) for c in RULES}
+
+# Every edge that a verdict may be, by IRI.
+VERDICT_EDGES = [edge.value for edge in (_FITS, _UNKNOWN_FOR, *_FAILS.values(), *_UNKNOWN.values())]
 
 
-def describe_verdicts(variant: Description, table: MatchTable, profiles: Sequence[str]) -> None:
+def describe_verdicts(
+    variant: Description,
+    table: MatchTable,
+    profiles: Sequence[str],
+    *,
+    row: int = 0,
+    fits_only: bool = False,
+) -> None:
     """One edge per fit, per unknown pair, and per constraint that fails or cannot be judged.
 
-    `table` is of this one variant (shape (1, profiles)); `profiles` are IRIs in its order.
+    The variant is the need in that row of the table; `profiles` are the IRIs of its columns.
     """
-    nodes = [ox.NamedNode(iri) for iri in profiles]
-    edges = [(_FITS, table.outcomes[0] > UNKNOWN), (_UNKNOWN_FOR, table.outcomes[0] == UNKNOWN)]
-    for constraint, outcomes in table.holds.items():
-        name = constraint.value.capitalize()
-        edges.append((ox.NamedNode(expand(f"tf:fails{name}")), outcomes[0] == FAILS))
-        edges.append((ox.NamedNode(expand(f"tf:unknown{name}")), outcomes[0] == UNKNOWN))
-    for edge, holds in edges:
+    outcomes = table.outcomes[row]
+    edges = [(_FITS, outcomes == HOLDS)]
+    if not fits_only:
+        edges.append((_UNKNOWN_FOR, outcomes == UNKNOWN))
+        for constraint, holds in table.holds.items():
+            edges.append((_FAILS[constraint], holds[row] == FAILS))
+            edges.append((_UNKNOWN[constraint], holds[row] == UNKNOWN))
+    for edge, holds_at in edges:
         variant.triples.extend(
-            ox.Triple(variant.iri, edge, nodes[place]) for place in holds.nonzero()[0]
+            ox.Triple(variant.iri, edge, ox.NamedNode(profiles[place]))
+            for place in holds_at.nonzero()[0]
         )
+
+
+def describe_extent(variant: Description, *, fits_only: bool) -> None:
+    """Say which verdicts the graph keeps, so that an absent edge is not read as an answer."""
+    variant.has("tf:verdictsKept", "fits" if fits_only else "all")
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str | None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 ONTOLOGY = "https://w3id.org/tinyfleet/ontology"
 ID = "https://w3id.org/tinyfleet/id/"
+STATE = "https://w3id.org/tinyfleet/state"  # the graph in which a store says when it was flushed
 
 IRI_LENGTH = 300  # characters of an IRI that others gave and that is kept to know a thing again
 

@@ -2,8 +2,9 @@
 
 Run as `python -m ontology.reader STORE`. It reads requests from standard input and writes answers
 to standard output, each a length (4 bytes, big-endian) and that many bytes. It opens the store
-read-only for each query (about 20 ms), so it sees what was committed until then and can harm
-nothing. It ends when its input does, even in the middle of a query.
+read-only (about 20 ms) and again whenever a file of it has changed, so it sees what was committed
+before the query came and can harm nothing. It ends when its input does, even in the middle of a
+query.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from ontology.frames import read_frame, send
 from ontology.process_limits import limit_cpu, limit_memory, set_soft_limit
 from ontology.results import (
     GraphFormat,
+    PerhapsTooManyRows,
     TableFormat,
     TooManyRows,
     write_boolean,
     write_graph,
+    write_json,
     write_solutions,
 )
 
@@ -50,10 +53,51 @@ class Request:
 
 def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until the input ends."""
+    opened = OpenStore(path)
     while frame := read_frame(requests):
         with _Lifeline(requests):
-            head, body = _answer(path, Request(**orjson.loads(frame)))
+            head, body = _answer(opened, Request(**orjson.loads(frame)))
         send(answers, head, body)
+
+
+class OpenStore:
+    """The store on disk as it is now, opened anew only when its files are others than before."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._files: frozenset[tuple[str, int, int]] = frozenset()
+        self._store: ox.Store | None = None
+
+    def current(self) -> ox.Store:
+        """The store with everything that was committed before this call.
+
+        A commit lengthens the write-ahead log. The files are looked at before they are opened: what
+        is committed in between is seen now, and opened for once more at the next call.
+        """
+        files = self._look()
+        while self._store is None or files != self._files:
+            self._store = None  # closed first, so that two are never open at once
+            try:
+                self._store, self._files = ox.Store.read_only(self._path), files
+            except (OSError, RuntimeError):
+                # The writer may have removed a file between two looks of the engine.
+                before, files = files, self._look()
+                if files == before:
+                    raise
+        return self._store
+
+    def _look(self) -> frozenset[tuple[str, int, int]]:
+        """Name, size and time of each file; RocksDB's own log of events says nothing of data."""
+        with os.scandir(self._path) as entries:
+            return frozenset(_look_at(each) for each in entries if not each.name.startswith("LO"))
+
+
+def _look_at(entry: os.DirEntry[str]) -> tuple[str, int, int]:
+    try:
+        stat = entry.stat()
+    except FileNotFoundError:  # the writer has just removed it
+        return entry.name, 0, 0
+    return entry.name, stat.st_size, stat.st_mtime_ns
 
 
 class _Lifeline:
@@ -79,33 +123,43 @@ class _Lifeline:
             os._exit(1)
 
 
-def _answer(path: str, request: Request) -> tuple[dict[str, Any], bytes]:
+def _answer(opened: OpenStore, request: Request) -> tuple[dict[str, Any], bytes]:
     try:
-        return {"status": "ok"}, _evaluate(path, request)
+        return {"status": "ok"}, _evaluate(opened, request)
     except SyntaxError as error:
         return _syntax_error(str(error)), b""
     except TooManyRows:
         return {"status": "too_many_rows"}, b""
     except MemoryError:
         return {"status": "memory"}, b""
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         return {"status": "failed", "detail": str(error)}, b""
 
 
-def _evaluate(path: str, request: Request) -> bytes:
+def _evaluate(opened: OpenStore, request: Request) -> bytes:
     set_soft_limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
-    store = ox.Store.read_only(path)
+    store = opened.current()
     # Only now: opening starts the engine's threads, whose stacks are not the query's.
     limit_memory(request.memory_bytes)
     limit_cpu(request.cpu_s)
-    result = store.query(request.query, base_iri=_BASE_IRI, **_dataset(request))
+    result = _query(store, request)
     if isinstance(result, ox.QueryBoolean):
         return write_boolean(bool(result), TableFormat(request.media_type))
     if isinstance(result, ox.QueryTriples):
         return write_graph(result, GraphFormat(request.media_type), request.max_rows)
+    form = TableFormat(request.media_type)
+    if form is TableFormat.JSON:
+        try:
+            return write_json(result, request.max_rows)
+        except PerhapsTooManyRows:
+            result = _query(store, request)
     names = [variable.value for variable in result.variables]
     rows = (list(solution) for solution in result)
-    return write_solutions(names, rows, TableFormat(request.media_type), request.max_rows)
+    return write_solutions(names, rows, form, request.max_rows)
+
+
+def _query(store: ox.Store, request: Request) -> Any:
+    return store.query(request.query, base_iri=_BASE_IRI, **_dataset(request))
 
 
 def _dataset(request: Request) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 JSON: SPARQL 1.1 Query Results JSON Format. XML: SPARQL Query Results XML Format. CSV and TSV:
 SPARQL 1.1 Query Results CSV and TSV Formats. Written here because the engine's own writer cannot
-count rows while it writes, and a limit that is not counted is no limit.
+count rows while it writes, and a limit that is not counted is no limit. Its JSON, three times as
+fast, is taken where it surely keeps the limit.
 """
 
 from __future__ import annotations
@@ -54,6 +55,10 @@ class TooManyRows(Exception):
     """The answer is longer than the limit; what was written of it must not be used."""
 
 
+class PerhapsTooManyRows(Exception):
+    """The answer may be longer than the limit; only counting row by row can tell."""
+
+
 def write_boolean(answer: bool, form: TableFormat) -> bytes:
     """An ASK's answer; CSV and TSV, which define none, carry the bare word."""
     word = "true" if answer else "false"
@@ -62,6 +67,37 @@ def write_boolean(answer: bool, form: TableFormat) -> bytes:
     if form is TableFormat.XML:
         return f"{_XML_HEAD}</head><boolean>{word}</boolean></sparql>".encode()
     return f"{word}\n".encode()
+
+
+def write_json(solutions: ox.QuerySolutions, max_rows: int) -> bytes:
+    """A SELECT's answer by the engine's own writer; PerhapsTooManyRows where it may be too long."""
+    out = _BoundedJson(max_rows)
+    solutions.serialize(out, format=ox.QueryResultsFormat.JSON)
+    return out.getvalue()
+
+
+class _BoundedJson(io.BytesIO):
+    """Takes a result until it may hold more rows than allowed.
+
+    Between two rows stands `},{`, which a row has nowhere but inside of texts: so there are never
+    more rows than counted, and seldom fewer.
+    """
+
+    def __init__(self, max_rows: int) -> None:
+        super().__init__()
+        self._spare = max_rows - 1
+        self._tail = b""
+
+    def write(self, piece: Any) -> int:
+        seen = self._tail + bytes(piece)
+        self._spare -= seen.count(_ROW_BORDER)
+        self._tail = seen[1 - len(_ROW_BORDER) :]
+        if self._spare < 0:
+            raise PerhapsTooManyRows
+        return super().write(piece)
+
+
+_ROW_BORDER = b"},{"
 
 
 def write_solutions(

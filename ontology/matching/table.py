@@ -1,42 +1,67 @@
 """Many variants on many profiles: the rules of `assess`, each asked once a distinct pair of inputs.
 
-Profiles share firmware and variants share operators, so a constraint has few distinct questions;
-sizes, of which every variant may have its own, are compared by numpy.
+What came of a question stays a small table beside its rows and columns; a whole matrix is made in
+blocks, and only the one that is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ontology.facts import Answer, Capacity, Constraint, Need, Verdict
-from ontology.matching.rules import RULES, arena_bytes, assess, flash_bytes
+from ontology.matching.answers import (
+    SET_QUESTIONS,
+    SIZE_QUESTIONS,
+    Outcomes,
+    ask_sets,
+    ask_sizes,
+)
+from ontology.matching.columns import CapacityColumns
+from ontology.matching.outcomes import FAILS, HOLDS, UNKNOWN
+from ontology.matching.rules import assess
 
-Outcomes: TypeAlias = NDArray[np.int8]  # shape (needs, capacities)
-Size: TypeAlias = int | None
-Item = TypeVar("Item")
+__all__ = ["FAILS", "HOLDS", "UNKNOWN", "MatchTable", "match_all"]
 
-FAILS, UNKNOWN, HOLDS = -1, 0, 1
-_CODE = {False: FAILS, None: UNKNOWN, True: HOLDS}
+OfBlock: TypeAlias = Callable[[slice], Outcomes]  # of a block of needs
+
 _ANSWER = {FAILS: Answer.DOES_NOT_FIT, UNKNOWN: Answer.UNKNOWN, HOLDS: Answer.FITS}
+_PAIRS_AT_ONCE = 1 << 18  # a block's columns of eight bytes stay within a processor's cache
 
 
-@dataclass(frozen=True, slots=True)
 class MatchTable:
-    """What came of every pair.
+    """What came of every pair; made by `match_all`.
 
     `holds[constraint]` and `outcomes` are int8 arrays of shape (needs, capacities): 1 holds or
-    fits, 0 unknown, -1 fails.
+    fits, 0 unknown, -1 fails. Both are made when first asked for, then kept.
     """
 
-    needs: Sequence[Need]
-    capacities: Sequence[Capacity]
-    holds: dict[Constraint, Outcomes]
-    outcomes: Outcomes
+    def __init__(self, needs: Sequence[Need], columns: CapacityColumns) -> None:
+        self.needs = needs
+        self.columns = columns
+        self._sets = {c: ask_sets(c, needs, columns) for c in SET_QUESTIONS}
+        self._sizes = {c: ask_sizes(c, needs, columns) for c in SIZE_QUESTIONS}
+
+    @property
+    def capacities(self) -> Sequence[Capacity]:
+        """The capacities, in the order of the columns."""
+        return self.columns.capacities
+
+    @cached_property
+    def outcomes(self) -> NDArray[np.int8]:
+        """The answer of every pair; in this coding Kleene's conjunction is the minimum."""
+        return self._whole(self._outcomes)
+
+    @cached_property
+    def holds(self) -> dict[Constraint, Outcomes]:
+        """The outcome of every constraint on every pair."""
+        outcomes_of = {c: each.outcomes for c, each in self._sizes.items()}
+        outcomes_of |= {c: each.outcomes for c, each in self._sets.items()}
+        return {c: self._whole(of_block) for c, of_block in outcomes_of.items()}
 
     def answer(self, need: int, capacity: int) -> Answer:
         """The answer of one pair, by position."""
@@ -52,74 +77,31 @@ class MatchTable:
             for capacity in self.capacities:
                 yield assess(need, capacity)
 
+    def _outcomes(self, needs: slice) -> Outcomes:
+        """Sets by kind first, of which there are fewer; then the sizes by capacity."""
+        sets = [each.by_kind(needs) for each in self._sets.values()]
+        by_kind: Outcomes = np.minimum.reduce(sets)
+        found: Outcomes = by_kind.take(self.columns.kind_of, axis=1)
+        for each in self._sizes.values():
+            np.minimum(found, each.outcomes(needs), out=found)
+        return found
 
-def match_all(needs: Sequence[Need], capacities: Sequence[Capacity]) -> MatchTable:
-    """Judge every pair as `assess` does, without making a reason for each."""
-    holds = {
-        Constraint.FLASH: _sizes(needs, capacities, flash_bytes, lambda c: c.slot_bytes),
-        Constraint.RAM: _sizes(needs, capacities, arena_bytes, lambda c: c.arena_budget_bytes),
-    }
-    for constraint, (of_need, of_capacity) in _QUESTIONS.items():
-        rows, row_of = _distinct(needs, of_need)
-        columns, column_of = _distinct(capacities, of_capacity)
-        holds[constraint] = _ask(constraint, rows, columns)[np.ix_(row_of, column_of)]
-    # In this coding Kleene's conjunction is the minimum.
-    outcomes = np.minimum.reduce(list(holds.values()))
-    return MatchTable(needs, capacities, holds, outcomes)
-
-
-def _ask(constraint: Constraint, needs: Sequence[Need], capacities: Sequence[Capacity]) -> Outcomes:
-    rule = RULES[constraint]
-    table = np.empty((len(needs), len(capacities)), dtype=np.int8)
-    for row, need in enumerate(needs):
-        for column, capacity in enumerate(capacities):
-            table[row, column] = _CODE[rule(need, capacity).holds]
-    return table
+    def _whole(self, outcomes_of: OfBlock) -> Outcomes:
+        whole = np.empty((len(self.needs), len(self.columns)), dtype=np.int8)
+        rows = max(1, _PAIRS_AT_ONCE // max(1, len(self.columns)))
+        for start in range(0, len(self.needs), rows):
+            block = slice(start, start + rows)
+            whole[block] = outcomes_of(block)
+        return whole
 
 
-def _distinct(
-    items: Sequence[Item], key: Callable[[Item], Hashable]
-) -> tuple[list[Item], NDArray[np.intp]]:
-    """One item a key, and for every item the place of its representative; shape (items,)."""
-    places: dict[Hashable, int] = {}
-    representatives: list[Item] = []
-    index = np.empty(len(items), dtype=np.intp)
-    for position, item in enumerate(items):
-        place = places.setdefault(key(item), len(representatives))
-        if place == len(representatives):
-            representatives.append(item)
-        index[position] = place
-    return representatives, index
+def match_all(
+    needs: Sequence[Need], capacities: Sequence[Capacity] | CapacityColumns
+) -> MatchTable:
+    """Judge every pair as `assess` does, without making a reason for each.
 
-
-def _sizes(
-    needs: Sequence[Need],
-    capacities: Sequence[Capacity],
-    size_of: Callable[[Need, Capacity], Size],
-    limit_of: Callable[[Capacity], Size],
-) -> Outcomes:
-    """Compare sizes in bytes; what a need is may depend on the runtime and the board alone."""
-    targets, target_of = _distinct(capacities, lambda c: (c.runtime, c.board))
-    sizes = _numbers(size_of(need, target) for need in needs for target in targets)
-    need = sizes.reshape(len(needs), len(targets))[:, target_of]
-    have = _numbers(limit_of(capacity) for capacity in capacities)[np.newaxis, :]
-    known = ~(np.isnan(need) | np.isnan(have))
-    return np.where(known, np.where(need <= have, HOLDS, FAILS), UNKNOWN).astype(np.int8)
-
-
-def _numbers(values: Iterable[Size]) -> NDArray[np.float64]:
-    """Not known is NaN. Bytes up to 2**53 are exact in float64."""
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _operators(operators: Mapping[str, int] | None) -> frozenset[tuple[str, int]] | None:
-    return None if operators is None else frozenset(operators.items())
-
-
-# The part of a need and of a capacity that each rule over sets looks at.
-_QUESTIONS: dict[Constraint, tuple[Callable[[Need], Hashable], Callable[[Capacity], Hashable]]] = {
-    Constraint.OPERATORS: (lambda n: _operators(n.operators), lambda c: _operators(c.operators)),
-    Constraint.DTYPES: (lambda n: n.dtypes, lambda c: c.dtypes),
-    Constraint.SENSORS: (lambda n: n.sensors, lambda c: c.sensors),
-    Constraint.RUNTIME: (lambda n: n.runtimes, lambda c: c.runtime),
-}
+    Who judges again and again gives the columns, which are worked out once.
+    """
+    if not isinstance(capacities, CapacityColumns):
+        capacities = CapacityColumns.of(capacities)
+    return MatchTable(needs, capacities)
