@@ -25,6 +25,7 @@ from registry.api.network_serializers import (
     VariantSerializer,
 )
 from registry.api.upload import VariantUploadSerializer, register_upload
+from registry.formats.model_file import FILE_SUFFIXES
 from registry.models import Device, NoArtifact, RegisteredModel, Release, Variant
 from registry.services.matching import devices_with, judge_profiles
 
@@ -98,7 +99,7 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
         responses={201: VariantDetailSerializer},
     )
     def create(self, request: Request) -> Response:
-        """Register a .tflite file as a variant of a new or an existing release."""
+        """Register a .tflite or .onnx file as a variant of a new or an existing release."""
         upload = VariantUploadSerializer(data=request.data)
         upload.is_valid(raise_exception=True)
         variant = register_upload(upload.validated_data)
@@ -120,7 +121,8 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
             artifact = variant.delivered
         except NoArtifact as error:
             raise NotFound(f"{error}.") from error
-        name = f"{variant.release.model.name}-{variant.release.number}-{variant.name}.tflite"
+        suffix = FILE_SUFFIXES.get(artifact.media_type, "")
+        name = f"{variant.release.model.name}-{variant.release.number}-{variant.name}{suffix}"
         return FileResponse(
             artifact.file.open("rb"),
             as_attachment=True,

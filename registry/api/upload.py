@@ -1,4 +1,4 @@
-"""A .tflite file that comes over HTTP: the same registration as `import_model`."""
+"""A .tflite or .onnx file that comes over HTTP: the same registration as `import_model`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FileTooLarge(APIException):
 class VariantUploadSerializer(serializers.Serializer[object]):
     """A file and what is said of it."""
 
-    file = serializers.FileField(help_text="A .tflite file", max_length=400)
+    file = serializers.FileField(help_text="A .tflite or .onnx file", max_length=400)
     model = serializers.SlugField(max_length=120, help_text="The model; made where it is new")
     name = serializers.SlugField(max_length=120, help_text="The variant's name in its release")
     release = serializers.IntegerField(

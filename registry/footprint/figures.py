@@ -8,14 +8,21 @@ from ontology.facts import Figure, Metric, RuntimeId, Status
 from registry.footprint.arena import predict_arena
 from registry.footprint.description import Description
 from registry.footprint.kernels.table import KERNEL_SETS
+from registry.formats.network import FileFormat
 
 RUNTIME = "tflite-micro"
 
 
 def derived_figures(description: Description) -> Iterator[Figure]:
-    """Size, MACs, and the arena with each kernel set for which it is known; all derived."""
+    """Size, MACs, and the arena with each kernel set for which it is known; all derived.
+
+    A .onnx file has no arena: what its runtime takes is for a measurement to say.
+    """
     yield Figure(Metric.FLASH_BYTES, description.file_bytes, Status.DERIVED, "the file's own size")
-    yield Figure(Metric.MACS, description.macs, Status.DERIVED, "counted over its operators")
+    if description.macs is not None:
+        yield Figure(Metric.MACS, description.macs, Status.DERIVED, "counted over its operators")
+    if description.network.file_format is not FileFormat.TFLITE:
+        return
     for kernels in KERNEL_SETS:
         arena = predict_arena(description.network, kernels)
         if arena.arena_bytes is not None:

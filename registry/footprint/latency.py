@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from registry.footprint.mac_rules import UnknownMacs
 from registry.footprint.macs import operator_macs
 from registry.formats.network import Network, Operator, Subgraph, Tensor
 
@@ -96,7 +97,10 @@ def _operator_work(operator: Operator, graph: Subgraph) -> list[tuple[str, float
     if source is None or not operator.outputs or operator.name in _COPIES:
         return []
     output = graph.tensors[operator.outputs[0]]
-    macs = operator_macs(operator, graph)
+    try:
+        macs = operator_macs(operator, graph)
+    except UnknownMacs:
+        return [(f"{operator.name} of unknown size", 1)]
     if operator.name == "CONV_2D":
         unrolled = _unrolled_elements(operator, graph, output)
         return [*_products("convolution", macs, source, output), *unrolled]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from registry.footprint.mac_rules import UnknownMacs
 from registry.footprint.macs import operator_macs
 from registry.formats.network import Network, Operator, Quantization, Tensor
 
@@ -25,7 +26,8 @@ def layers_json(network: Network, at_most: int | None = None) -> dict[str, Any]:
     """The first `at_most` layers in execution order, with the tensors that they read and write.
 
     `layer_count` is of all, so that one sees when layers were left out. A tensor is known by its
-    index in the file; sizes are bytes, None where a type has no fixed size.
+    index in the file; sizes are bytes, None where a type has no fixed size or the shape is open,
+    and a shape is None where not every length of it is known.
     """
     layers = network.operators[:at_most]
     used = {index for layer in layers for index in (*layer.inputs, *layer.outputs) if index >= 0}
@@ -40,10 +42,17 @@ def _layer(layer: Operator, network: Network) -> dict[str, Any]:
     return {
         "operator": layer.name,
         "activation": _ACTIVATIONS.get(layer.integer("activation")),
-        "macs": operator_macs(layer, network.main),
+        "macs": _macs(layer, network),
         "reads": _present(layer.inputs),
         "writes": _present(layer.outputs),
     }
+
+
+def _macs(layer: Operator, network: Network) -> int | None:
+    try:
+        return operator_macs(layer, network.main)
+    except UnknownMacs:
+        return None
 
 
 def _present(indices: Iterable[int]) -> list[int]:
@@ -53,7 +62,7 @@ def _present(indices: Iterable[int]) -> list[int]:
 def _tensor(tensor: Tensor) -> dict[str, Any]:
     return {
         "index": tensor.index,
-        "shape": list(tensor.shape),
+        "shape": list(tensor.shape) if tensor.is_sized else None,
         "dtype": tensor.dtype,
         "constant": tensor.is_constant,
         "bytes": tensor.size_bytes,

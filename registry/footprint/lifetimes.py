@@ -136,6 +136,9 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     "IF": ("then_subgraph", "else_subgraph"),
     "CALL_ONCE": ("subgraph",),
     "WHILE": ("condition_subgraph", "body_subgraph"),
+    "If": ("then_subgraph", "else_subgraph"),
+    "Loop": ("body_subgraph",),
+    "Scan": ("body_subgraph",),
 }
 
 

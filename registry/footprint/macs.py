@@ -6,131 +6,114 @@ pooling and copying count none; bias additions count none.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from registry.footprint.mac_rules import (
+    TFLITE_CUSTOM_WITHOUT,
+    TFLITE_RULES,
+    TFLITE_UNCOUNTED,
+    MacRule,
+    UnknownMacs,
+)
+from registry.footprint.mac_rules_onnx import (
+    ONNX_FOREIGN_WITHOUT,
+    ONNX_RULES,
+    ONNX_UNCOUNTED,
+    ONNX_WEIGHTS,
+)
+from registry.footprint.operands import WEIGHT_CARRIERS, carried_from, producers
 from registry.formats.network import Network, Operator, Subgraph, Tensor
 
-_Count = Callable[[Operator, Subgraph], int]
+_MAX_REASONS = 20
+_RULES: Mapping[str, MacRule] = {**TFLITE_RULES, **ONNX_RULES}
+_UNCOUNTED = TFLITE_UNCOUNTED | ONNX_UNCOUNTED
+_WITHOUT = TFLITE_CUSTOM_WITHOUT | ONNX_FOREIGN_WITHOUT
 
 
-def network_macs(network: Network) -> int:
+@dataclass(frozen=True, slots=True)
+class MacCount:
+    """MACs of one run; None where `unknown` says why they do not follow from the file."""
+
+    macs: int | None
+    unknown: tuple[str, ...] = ()
+
+
+def network_macs(network: Network) -> int | None:
+    """MACs of one run, or None where they do not follow from the file."""
+    return count_macs(network).macs
+
+
+def count_macs(network: Network) -> MacCount:
     """MACs of one run of the main subgraph. Bodies of loops and branches count once each."""
-    return sum(
-        operator_macs(operator, subgraph)
-        for subgraph in network.subgraphs
-        for operator in subgraph.operators
-    )
+    whole = 0
+    unknown: dict[str, None] = {}
+    for subgraph in network.running:
+        for operator in subgraph.operators:
+            try:
+                whole += operator_macs(operator, subgraph)
+            except UnknownMacs as reason:
+                unknown[str(reason)] = None
+    return MacCount(None if unknown else whole, tuple(unknown)[:_MAX_REASONS])
 
 
 def network_parameters(network: Network) -> int:
     """Weights and biases: the elements of all constant tensors that MAC operators read.
 
-    A tensor that several operators share counts once.
+    A tensor that several operators share counts once; one that is read through a change of its
+    form counts as it stands in the file; so does a bias that a separate operator adds.
     """
-    return sum(tensor.elements for subgraph in network.subgraphs for tensor in _weights(subgraph))
+    return sum(
+        tensor.elements
+        for subgraph in network.subgraphs
+        for tensor in {tensor.index: tensor for tensor in _weights(subgraph)}.values()
+    )
+
+
+def multiplies(operator: Operator) -> bool:
+    """Whether an operator multiplies weights and there is a rule for how often."""
+    return operator.name in _RULES
+
+
+def weight_positions(operator: Operator) -> tuple[int, ...]:
+    """Where among its inputs data, weights and biases stand."""
+    return ONNX_WEIGHTS.get(operator.name, tuple(range(len(operator.inputs))))
 
 
 def operator_macs(operator: Operator, subgraph: Subgraph) -> int:
-    """MACs of one run of one operator; 0 for one that multiplies no weights."""
-    count = _COUNTS.get(operator.name)
-    return 0 if count is None else count(operator, subgraph)
+    """MACs of one run of one operator; 0 for one that multiplies no weights.
+
+    Raises UnknownMacs where they do not follow from the file.
+    """
+    rule = _RULES.get(operator.name)
+    if rule is not None:
+        return rule(operator, subgraph)
+    if operator.name in _UNCOUNTED or (_is_foreign(operator) and operator.name not in _WITHOUT):
+        raise UnknownMacs(f"how often {operator.name} multiplies is not known")
+    return 0
 
 
-def _weights(subgraph: Subgraph) -> list[Tensor]:
-    used = {
-        index
-        for operator in subgraph.operators
-        if operator.name in _COUNTS
-        for index in operator.inputs
-        if index >= 0 and subgraph.tensors[index].is_constant
-    }
-    return [subgraph.tensors[index] for index in sorted(used)]
+def _is_foreign(operator: Operator) -> bool:
+    """Whether it is of no set that this product knows: a custom one, or of another domain."""
+    return ":" in operator.name or "." in operator.name
 
 
-def _input(operator: Operator, subgraph: Subgraph, position: int) -> Tensor | None:
-    if position >= len(operator.inputs):
-        return None
-    return subgraph.tensor(operator.inputs[position])
+def _weights(subgraph: Subgraph) -> Iterator[Tensor]:
+    given_by = producers(subgraph)
+    for operator in subgraph.operators:
+        for position in _positions(operator, given_by):
+            index = operator.inputs[position] if position < len(operator.inputs) else -1
+            if index < 0:
+                continue
+            tensor = carried_from(index, given_by, subgraph, WEIGHT_CARRIERS)
+            if tensor.is_constant:
+                yield tensor
 
 
-def _output_elements(operator: Operator, subgraph: Subgraph) -> int:
-    return subgraph.tensors[operator.outputs[0]].elements if operator.outputs else 0
-
-
-def _convolution(operator: Operator, subgraph: Subgraph) -> int:
-    """Each output element reads one filter: height x width x input channels of it."""
-    weights = _input(operator, subgraph, 1)
-    if weights is None or not weights.shape:
-        return 0
-    return _output_elements(operator, subgraph) * math.prod(weights.shape[1:])
-
-
-def _convolution_3d(operator: Operator, subgraph: Subgraph) -> int:
-    """The filter of a 3-D convolution has its output channels last."""
-    weights = _input(operator, subgraph, 1)
-    if weights is None or not weights.shape:
-        return 0
-    return _output_elements(operator, subgraph) * math.prod(weights.shape[:-1])
-
-
-def _depthwise(operator: Operator, subgraph: Subgraph) -> int:
-    """Each output element reads one channel's filter: height x width."""
-    weights = _input(operator, subgraph, 1)
-    if weights is None or len(weights.shape) != 4:
-        return 0
-    return _output_elements(operator, subgraph) * weights.shape[1] * weights.shape[2]
-
-
-def _transpose_convolution(operator: Operator, subgraph: Subgraph) -> int:
-    """Each input element meets every filter: inputs are (output shape, weights, input)."""
-    weights, source = _input(operator, subgraph, 1), _input(operator, subgraph, 2)
-    if weights is None or source is None or not weights.shape:
-        return 0
-    return source.elements * math.prod(weights.shape[:-1])
-
-
-def _fully_connected(operator: Operator, subgraph: Subgraph) -> int:
-    weights = _input(operator, subgraph, 1)
-    if weights is None or not weights.shape:
-        return 0
-    return _output_elements(operator, subgraph) * weights.shape[-1]
-
-
-def _batch_matmul(operator: Operator, subgraph: Subgraph) -> int:
-    left = _input(operator, subgraph, 0)
-    if left is None or len(left.shape) < 2:
-        return 0
-    depth = left.shape[-2] if operator.integer("adjoint_x") else left.shape[-1]
-    return _output_elements(operator, subgraph) * depth
-
-
-def _svdf(operator: Operator, subgraph: Subgraph) -> int:
-    """Feature filters over the input, then time filters over their memory."""
-    source = _input(operator, subgraph, 0)
-    feature, time = _input(operator, subgraph, 1), _input(operator, subgraph, 2)
-    if source is None or feature is None or time is None or not source.shape:
-        return 0
-    return source.shape[0] * (feature.elements + time.elements)
-
-
-def _lstm(operator: Operator, subgraph: Subgraph) -> int:
-    """Every step multiplies all input and recurrent weights (inputs 1 to 8) once, per batch."""
-    source = _input(operator, subgraph, 0)
-    if source is None or len(source.shape) < 2:
-        return 0
-    weights = [_input(operator, subgraph, position) for position in range(1, 9)]
-    steps_and_batch = source.shape[0] * source.shape[1]
-    return steps_and_batch * sum(w.elements for w in weights if w is not None)
-
-
-_COUNTS: Mapping[str, _Count] = {
-    "CONV_2D": _convolution,
-    "CONV_3D": _convolution_3d,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "TRANSPOSE_CONV": _transpose_convolution,
-    "FULLY_CONNECTED": _fully_connected,
-    "BATCH_MATMUL": _batch_matmul,
-    "SVDF": _svdf,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
-}
+def _positions(operator: Operator, given_by: Mapping[int, Operator]) -> tuple[int, ...]:
+    if multiplies(operator):
+        return weight_positions(operator)
+    if operator.name != "Add":
+        return ()
+    added_to = [given_by.get(index) for index in operator.inputs]
+    return (0, 1) if any(source and multiplies(source) for source in added_to) else ()

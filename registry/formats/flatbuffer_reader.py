@@ -10,16 +10,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from registry.formats.errors import FormatError
 from registry.formats.tflite_schema import Field, Kind, TableType
+from registry.formats.tree import STRUCTURE_MAX_BYTES, Node, Where, path_text
 
-Node: TypeAlias = dict[str, Any]
-Where: TypeAlias = tuple[Any, ...]
-
-# What one file's structure (all but the contents of its buffers) may cost to read, in bytes.
-STRUCTURE_MAX_BYTES = 8 * 1024 * 1024
 _TABLE_COST = 64
 _REMEDY = "Export the model again or fetch the file again; this one is damaged."
 
@@ -33,16 +29,6 @@ class RawTable:
 
     slots: tuple[int, ...]
     body: bytes
-
-
-def path_text(where: Where) -> str:
-    """`(((), "subgraphs", 0), "tensors", 3)` as `subgraphs[0].tensors[3]`."""
-    parts: list[str] = []
-    while where:
-        parent, name, *index = where
-        parts.append(f"{name}[{index[0]}]" if index else str(name))
-        where = parent
-    return ".".join(reversed(parts)) or "the start of the file"
 
 
 class FlatbufferReader:

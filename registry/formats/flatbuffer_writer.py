@@ -11,8 +11,9 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from registry.formats.flatbuffer_reader import Node, RawTable
+from registry.formats.flatbuffer_reader import RawTable
 from registry.formats.tflite_schema import Field, Kind, TableType
+from registry.formats.tree import Node
 
 
 class TooLarge(Exception):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+# The type of a tensor whose type is not known.
+UNDEFINED = "UNDEFINED"
 # Bits of one element. Types that are not here (STRING, RESOURCE, VARIANT) have no fixed size.
 DTYPE_BITS: Mapping[str, int] = {
     "FLOAT32": 32,
@@ -28,8 +31,25 @@ DTYPE_BITS: Mapping[str, int] = {
     "UINT4": 4,
     "FLOAT8_E4M3FN": 8,
     "FLOAT8_E5M2": 8,
+    "FLOAT8_E4M3FNUZ": 8,
+    "FLOAT8_E5M2FNUZ": 8,
+    "FLOAT8_E8M0": 8,
+    "FLOAT6_E2M3": 6,
+    "FLOAT6_E3M2": 6,
+    "FLOAT4_E2M1": 4,
+    "UINT2": 2,
 }
 
+
+class FileFormat(StrEnum):
+    """The kind of file that a network came in."""
+
+    TFLITE = "tflite"
+    ONNX = "onnx"
+
+
+# How options are named that hold the number of a subgraph, or several.
+_SUBGRAPH_OPTIONS = ("subgraph", "subgraphs")
 OptionValue = int | float | bool | str | tuple[int, ...] | tuple[float, ...]
 
 
@@ -46,7 +66,8 @@ class Quantization:
 class Tensor:
     """One tensor. `data` is None unless the file holds its contents; sizes are bytes.
 
-    `has_shape` tells a scalar whose shape is written as an empty list from one without a shape.
+    A length that is not known before the network runs is -1 in `shape`; where not even the number
+    of axes is known, `has_shape` is false and `shape` empty.
     """
 
     index: int
@@ -58,17 +79,23 @@ class Tensor:
     data: memoryview | None = field(default=None, repr=False)
     is_sparse: bool = False
     buffer: int = 0
+    has_shape: bool = True
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether every length of its shape is known."""
+        return self.has_shape and min(self.shape, default=0) >= 0
 
     @property
     def elements(self) -> int:
-        """The number of elements; 1 for a scalar."""
-        return math.prod(self.shape)
+        """The number of elements; 1 for a scalar, 0 where the shape is not known."""
+        return math.prod(self.shape) if self.is_sized else 0
 
     @property
     def size_bytes(self) -> int | None:
-        """The bytes that it takes in memory, or None where its type has no fixed size."""
+        """The bytes that it takes in memory, or None where its type or shape has no fixed size."""
         bits = DTYPE_BITS.get(self.dtype)
-        return None if bits is None else (self.elements * bits + 7) // 8
+        return None if bits is None or not self.is_sized else (self.elements * bits + 7) // 8
 
     @property
     def buffer_bytes(self) -> int:
@@ -83,7 +110,8 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One node. `name` is the builtin's (CONV_2D) or `CUSTOM:name`; -1 among the inputs: left out.
+    """One node. `name` is CONV_2D or `CUSTOM:name` in a .tflite file, Conv or `domain.name` in a
+    .onnx file, where `version` is that of the operator set; -1 among the inputs: left out.
 
     `options` is empty where the file has none or this product needs none of them.
     """
@@ -97,6 +125,13 @@ class Operator:
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     options_name: str = ""
     custom_bytes: int = 0
+
+    @property
+    def subgraphs(self) -> tuple[int, ...]:
+        """The numbers of the subgraphs that its options name, as they stand in the file."""
+        named = [value for name, value in self.options.items() if name.endswith(_SUBGRAPH_OPTIONS)]
+        listed = [value if isinstance(value, tuple) else (value,) for value in named]
+        return tuple(number for some in listed for number in some if isinstance(number, int))
 
     def integer(self, name: str, default: int = 0) -> int:
         """An option as an integer, or the default where the file does not give it."""
@@ -129,11 +164,26 @@ class Network:
     operator_codes: int = 0
     description: str = ""
     metadata: Mapping[str, memoryview] = field(default_factory=dict, repr=False)
+    file_format: FileFormat = FileFormat.TFLITE
 
     @property
     def main(self) -> Subgraph:
         """The subgraph that runs."""
         return self.subgraphs[0]
+
+    @property
+    def running(self) -> tuple[Subgraph, ...]:
+        """The main subgraph and those that it leads to: branches, bodies of loops, functions.
+
+        Others belong to further signatures, which a caller runs on their own.
+        """
+        reached, waiting = {0}, [0]
+        while waiting:
+            for operator in self.subgraphs[waiting.pop()].operators:
+                new = set(operator.subgraphs) & set(range(len(self.subgraphs))) - reached
+                reached |= new
+                waiting += new
+        return tuple(self.subgraphs[number] for number in sorted(reached))
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from registry.formats.errors import FormatError
-from registry.formats.flatbuffer_reader import FlatbufferReader, Node, RawTable
+from registry.formats.flatbuffer_reader import FlatbufferReader, RawTable
 from registry.formats.network import (
     DTYPE_BITS,
     Network,
@@ -26,6 +26,7 @@ from registry.formats.tflite_names import operator_name, text, type_name
 from registry.formats.tflite_options import BUILTIN_OPTIONS, BUILTIN_OPTIONS_2
 from registry.formats.tflite_schema import Kind
 from registry.formats.tflite_strip import strip_tree, write_model
+from registry.formats.tree import Node
 
 __all__ = ["FormatError", "Network", "Operator", "Quantization", "Subgraph", "Tensor"]
 __all__ += ["parse", "read_tree", "strip_names"]

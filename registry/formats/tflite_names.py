@@ -7,7 +7,7 @@ from functools import cache
 from tflite.BuiltinOperator import BuiltinOperator
 from tflite.TensorType import TensorType
 
-from registry.formats.flatbuffer_reader import Node
+from registry.formats.tree import Node
 
 _CUSTOM = 32
 # Numbers that the pinned `tflite` package is too old to name (schema.fbs of LiteRT 2).

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from registry.formats.errors import FormatError
-from registry.formats.flatbuffer_reader import UNKNOWN_SLOTS, Node
+from registry.formats.flatbuffer_reader import UNKNOWN_SLOTS
 from registry.formats.flatbuffer_writer import FlatbufferWriter, TooLarge
 from registry.formats.tflite_model import MODEL
+from registry.formats.tree import Node
 
 _MODEL_DROPS = frozenset(
     {"description", "metadata_buffer", "metadata", "signature_defs", "external_buffer_groups"}

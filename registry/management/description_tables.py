@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ontology.facts import Answer, Quantity, Verdict
 from registry.footprint.description import Description
 from registry.footprint.latency import Estimate
+from registry.footprint.quantization import QuantizationSummary
 from registry.formats.network import Tensor
 
 _STYLE = {Answer.FITS: "green", Answer.DOES_NOT_FIT: "red", Answer.UNKNOWN: "yellow"}
@@ -21,7 +23,9 @@ def print_description(console: Console, description: Description) -> None:
     if description.arena.parts:
         console.print(_arena_parts(description))
     for reason in description.arena.unknown:
-        console.print(f"[yellow]The arena is not known: {reason}[/]")
+        console.print(f"[yellow]The arena is not known: {escape(reason)}[/]")
+    for reason in description.mac_count.unknown:
+        console.print(f"[yellow]The MACs are not known: {escape(reason)}[/]")
     console.print(_operators(description))
     console.print(_tensors("Input", description.inputs))
     console.print(_tensors("Output", description.outputs))
@@ -49,9 +53,11 @@ def _figures(description: Description) -> Table:
         ("File", _bytes(description.file_bytes)),
         ("Flash without names", _bytes(description.flash_bytes)),
         (f"Arena, {description.kernels}", _bytes(description.arena_bytes)),
+        ("Tensors alive at once, at most", _bytes(description.peak_activation_bytes)),
         ("Runtime code, at most", _bytes(description.runtime_code_bytes)),
-        ("MACs", f"{description.macs:,}"),
+        ("MACs", "not known" if description.macs is None else f"{description.macs:,}"),
         ("Parameters", f"{description.parameters:,}"),
+        ("Quantization", _quantization(description.quantization)),
         ("Instructions", _estimate(description.instructions, "")),
         ("Latency", _estimate(description.latency_ms, " ms")),
         ("Online last layer", _bytes(description.training_bytes)),
@@ -81,9 +87,20 @@ def _tensors(title: str, tensors: Iterable[Tensor]) -> Table:
         quantization = tensor.quantization
         scale = f"{quantization.scales[0]:.6g}" if quantization else ""
         zeros = quantization.zero_points if quantization else ()
-        shape = " x ".join(map(str, tensor.shape))
+        shape = " x ".join("?" if n < 0 else str(n) for n in tensor.shape)
+        shape = shape if tensor.has_shape else "not known"
         table.add_row(tensor.name, shape, tensor.dtype, scale, str(zeros[0]) if zeros else "")
     return table
+
+
+def _quantization(summary: QuantizationSummary) -> str:
+    """E.g. `static, weights INT8 per channel, activations INT8`."""
+    if not summary.weights:
+        return summary.scheme.value
+    per = " per channel" if summary.per_channel else ""
+    form = f" ({summary.form})" if summary.form else ""
+    weights, activations = ", ".join(summary.weights), ", ".join(summary.activations)
+    return f"{summary.scheme.value}{form}, weights {weights}{per}, activations {activations}"
 
 
 def _bytes(size: int | None) -> str:

@@ -16,13 +16,16 @@ from django.db.models import QuerySet
 
 from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Sensor, SensorNeed, Status
 from ontology.matching.figures import best_figure
-from registry.formats.tflite import MEDIA_TYPE
+from registry.formats.model_file import MEDIA_TYPES
+from registry.formats.network import FileFormat
 from registry.models import CapabilityProfile, FirmwareBuild, Measurement, Runtime, Variant
 
 # Which interpreters read a file format; a name here is a Runtime's name in the catalogue.
 RUNTIMES_OF_FORMAT: Mapping[str, frozenset[str]] = {
-    MEDIA_TYPE: frozenset({"tflite-micro", "litert", "tinyengine", "stm32cube-ai"}),
-    "application/x-onnx": frozenset({"onnxruntime", "stm32cube-ai"}),
+    MEDIA_TYPES[FileFormat.TFLITE]: frozenset(
+        {"tflite-micro", "litert", "tinyengine", "stm32cube-ai"}
+    ),
+    MEDIA_TYPES[FileFormat.ONNX]: frozenset({"onnxruntime", "stm32cube-ai"}),
 }
 
 

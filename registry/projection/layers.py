@@ -76,4 +76,4 @@ def _tensor_part(variant: Description, index: int) -> Description:
 
 
 def _shape(tensor: _Json) -> str | None:
-    return shape_text(tuple(tensor["shape"]))
+    return None if tensor["shape"] is None else shape_text(tuple(tensor["shape"]))

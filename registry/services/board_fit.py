@@ -9,7 +9,7 @@ from ontology.facts import Capacity, Constraint, Metric, Need, Verdict
 from ontology.matching import assess
 from registry.footprint.description import Board, Description, describe
 from registry.footprint.figures import derived_figures
-from registry.formats.tflite import MEDIA_TYPE
+from registry.formats.model_file import MEDIA_TYPES
 from registry.models import BoardType, CapabilityProfile
 from registry.projection import facts
 from registry.services.lookup import LookupFailed
@@ -35,7 +35,7 @@ class BoardFit:
 
 
 def judge_file(data: bytes, board_slug: str, kernels: str) -> BoardFit:
-    """Describe a .tflite file for a board and judge it under the bare board's reserve.
+    """Describe a model file for a board and judge it under the bare board's reserve.
 
     Writes nothing. Raises FormatError for bytes that are no sound network and LookupFailed for a
     board that the catalogue lacks.
@@ -68,9 +68,9 @@ def _need(description: Description) -> Need:
             figure for figure in derived_figures(description) if figure.metric is not Metric.MACS
         ),
         operators=description.network.operator_versions,
-        dtypes=frozenset(dtype.lower() for dtype in description.dtypes),
+        dtypes=description.known_dtypes,
         sensors=None,
-        runtimes=facts.RUNTIMES_OF_FORMAT[MEDIA_TYPE],
+        runtimes=facts.RUNTIMES_OF_FORMAT[MEDIA_TYPES[description.network.file_format]],
     )
 
 

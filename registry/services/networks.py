@@ -16,9 +16,10 @@ from django.db.models import Max
 from ontology.facts import Figure, Metric, Need, Status
 from registry.footprint.description import Description, describe
 from registry.footprint.figures import derived_figures
+from registry.footprint.quantization import Scheme
 from registry.formats.errors import FormatError
+from registry.formats.model_file import MEDIA_TYPES
 from registry.formats.network import Network
-from registry.formats.tflite import MEDIA_TYPE
 from registry.models import Artifact, RegisteredModel, Release, Variant
 from registry.projection import facts
 from registry.services import measurements
@@ -123,7 +124,7 @@ def register_variant(
 
 
 def register(release: Release, said: Registration, data: bytes) -> Variant:
-    """Keep a .tflite file and what it needs as a variant of a release.
+    """Keep a .tflite or .onnx file and what it needs as a variant of a release.
 
     Derived figures (flash, arena for each kernel set, MACs) are recorded with it. The same bytes
     under the same name again give the variant that is there, with what is newly said of it. Raises
@@ -176,7 +177,8 @@ def _read(said: Registration, data: bytes) -> _Bytes:
 
 
 def _write(release: Release, said: Registration, file: _Bytes) -> Variant:
-    artifact = artifact_row(file.digest, file.description.file_bytes, MEDIA_TYPE)
+    media_type = MEDIA_TYPES[file.network.file_format]
+    artifact = artifact_row(file.digest, file.description.file_bytes, media_type)
     variant, created = Variant.objects.get_or_create(
         release=release, name=said.name, defaults=_columns(said, file, artifact)
     )
@@ -190,12 +192,16 @@ def _write(release: Release, said: Registration, file: _Bytes) -> Variant:
 def _columns(said: Registration, file: _Bytes, artifact: Artifact) -> dict[str, Any]:
     return {
         "artifact": artifact,
-        "precision": precision_of(file.network),
+        "precision": precision_of(file.description),
         "operators": file.network.operator_versions,
-        "dtypes": sorted(dtype.lower() for dtype in file.network.dtypes),
+        "dtypes": _listed(file.description.known_dtypes),
         "description": file.description.as_json(settings.DESCRIBED_LAYERS_MAX),
         **_stated(said),
     }
+
+
+def _listed(names: frozenset[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)
 
 
 def _stated(said: Registration) -> dict[str, Any]:
@@ -219,9 +225,15 @@ def _restate(variant: Variant, said: Registration, artifact: Artifact) -> None:
     variant.save()
 
 
-def precision_of(network: Network) -> str:
-    """The type that the network computes in: that of its first input that is no index."""
-    types = [tensor.dtype.lower() for tensor in (*network.inputs, *network.outputs)]
+def precision_of(description: Description) -> str:
+    """The type that the network computes in: what is quantized beforehand, else its input's.
+
+    An input of whole numbers that are indices or flags says nothing.
+    """
+    quantization = description.quantization
+    if quantization.scheme is Scheme.STATIC and len(quantization.activations) == 1:
+        return quantization.activations[0].lower()
+    types = [tensor.dtype.lower() for tensor in (*description.inputs, *description.outputs)]
     return next((dtype for dtype in types if dtype not in {"int32", "int64", "bool"}), "")
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from registry.models import Artifact, RegisteredModel
+from tests.registry.onnx_files import dense as onnx_dense
 from tests.registry.tiny_networks import custom, dense
 
 
@@ -38,6 +39,16 @@ def test_people_get_tables(model):
     text = run(model)
     for expected in ("Arena, cmsis_nn", "FULLY_CONNECTED", "the_input", "1 x 64", "not known"):
         assert expected in text
+
+
+def test_onnx_files_are_described_too(tmp_path, boards):
+    path = tmp_path / "dense.onnx"
+    path.write_bytes(onnx_dense(64, 10))
+    said = json.loads(run(path, "--json"))
+    assert (said["format"], said["macs"], said["arena_bytes"]) == ("onnx", 640, None)
+    text = " ".join(run(path, "--board", "disco-f746ng").split())
+    assert "The arena is not known: TFLite Micro does not run .onnx files" in text
+    assert "onnxruntime, stm32cube-ai" in text
 
 
 def test_kernels_can_be_chosen(model):

@@ -1,4 +1,4 @@
-"""A .tflite file comes in over HTTP."""
+"""A .tflite or .onnx file comes in over HTTP."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def test_the_bytes_come_back_as_they_went_in(owner: Client, network: bytes) -> N
     answer = owner.get(f"{PATH}{variant['id']}/file/")
     assert b"".join(answer.streaming_content) == network
     assert 'filename="hello-1-int8.tflite"' in answer["Content-Disposition"]
+
+
+def test_an_onnx_file_keeps_its_kind(owner: Client, data_dir: Path) -> None:
+    data = (data_dir / "magic-wand/model.onnx").read_bytes()
+    variant = upload(owner, data, input="none", name="float").json()
+    assert variant["description"]["format"] == "onnx"
+    answer = owner.get(f"{PATH}{variant['id']}/file/")
+    assert b"".join(answer.streaming_content) == data
+    assert 'filename="hello-1-float.onnx"' in answer["Content-Disposition"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`manage.py describe FILE [--board B] [--kernels K] [--json]`: what a .tflite file needs."""
+"""`manage.py describe FILE [--board B] [--kernels K] [--json]`: what a model file needs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ _PIPE_WIDTH = 140
 class Command(BaseCommand):
     """Reads one file; needs no other process, and a database only for --board."""
 
-    help = "Say what a .tflite file needs: flash, arena, operators, MACs; with --board, if it fits."
+    help = (
+        "Say what a .tflite or .onnx file needs: flash, arena, operators, MACs; with --board,"
+        " if it fits."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE", help="a .tflite file")
+        parser.add_argument("file", type=Path, metavar="FILE", help="a .tflite or .onnx file")
         parser.add_argument("--board", metavar="B", help="judge it on this board of the catalogue")
         parser.add_argument(
             "--kernels",
