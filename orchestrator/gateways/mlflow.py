@@ -1,7 +1,8 @@
 """MLflow as the keeper of runs, metrics and lineage.
 
 Its client waits 120 seconds a call and retries by default; the limits here are set before it is
-imported, which takes seconds, so only a worker imports it, inside a job.
+imported, which takes seconds, so only a worker imports it, inside a job, and the command that
+fetches a model.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 _RETRIES = "1"
 _PARAM_LENGTH = 500
@@ -38,26 +42,33 @@ class RunRecord:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
+def limited_client(url: str, timeout_s: float) -> MlflowClient:
+    """MLflow's client for a server, each of whose calls ends within `timeout_s`, tried twice."""
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(timeout_s)))
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = _RETRIES
+    os.environ["MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT"] = str(max(1, round(timeout_s)))
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    # Artifacts go through the server by a proxy; its client reads the address from here.
+    os.environ["MLFLOW_TRACKING_URI"] = url
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=url, registry_uri=url)
+
+
 class MlflowTracker:
     """One MLflow server. Every call either ends within `timeout_s` or raises MlflowUnreachable."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(timeout_s)))
-        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = _RETRIES
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-        # Artifacts go through the server by a proxy; its client reads the address from here.
-        os.environ["MLFLOW_TRACKING_URI"] = url
-        from mlflow.tracking import MlflowClient
-
-        self._client = MlflowClient(tracking_uri=url, registry_uri=url)
+        self._client = limited_client(url, timeout_s)
 
     def log_run(self, experiment: str, record: RunRecord, parent: str = "") -> str:
         """A finished run with all of the record; its id.
 
         A run that breaks off is marked FAILED and says so, since a part of a record misleads.
         """
-        with _understood():
+        with understood():
             run = self._client.create_run(
                 self._experiment(experiment), run_name=record.name, tags=_tags(record, parent)
             ).info.run_id
@@ -72,7 +83,7 @@ class MlflowTracker:
     def find_run(self, experiment: str, tags: Mapping[str, str]) -> str:
         """The finished run that bears all these tags, newest first; empty where there is none."""
         wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-        with _understood():
+        with understood():
             found = self._client.search_runs(
                 [self._experiment(experiment)],
                 filter_string=f"attributes.status = 'FINISHED' and {wanted}",
@@ -82,7 +93,7 @@ class MlflowTracker:
 
     def register_version(self, model: str, run: str, path: str, tags: Mapping[str, str]) -> str:
         """The model version made of a run's folder; the same run gives the same version again."""
-        with _understood():
+        with understood():
             self._ensure_model(model)
             for version in self._client.search_model_versions(f"run_id = '{run}'"):
                 return str(version.version)
@@ -93,7 +104,7 @@ class MlflowTracker:
 
     def set_alias(self, model: str, alias: str, version: str) -> None:
         """From now on `models:/MODEL@ALIAS` is that version."""
-        with _understood():
+        with understood():
             self._client.set_registered_model_alias(model, alias, version)
 
     def _experiment(self, name: str) -> str:
@@ -143,7 +154,7 @@ def _tags(record: RunRecord, parent: str) -> dict[str, str]:
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
+def understood() -> Iterator[None]:
     """MLflow's failures as two kinds: try again later, or do not."""
     import requests
     from mlflow.exceptions import MlflowException
@@ -151,7 +162,12 @@ def _understood() -> Iterator[None]:
     try:
         yield
     except requests.RequestException as error:
+        answer = error.response
+        if answer is not None and answer.status_code < 500:
+            raise MlflowRefused(str(error)) from error
         raise MlflowUnreachable(str(error)) from error
+    except ImportError as error:  # as of the client of the object store that keeps the files
+        raise MlflowRefused(str(error)) from error
     except MlflowException as error:
         if error.get_http_status_code() >= 500:
             raise MlflowUnreachable(str(error)) from error

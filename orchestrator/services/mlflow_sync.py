@@ -68,9 +68,14 @@ def log_learning(context: JobContext, payload: Mapping[str, Any]) -> list[str]:
         ]
 
 
+def mlflow_url() -> str:
+    """The user's own server, or else the one that `up` runs."""
+    return settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}"
+
+
 @contextmanager
 def _tracker() -> Iterator[MlflowTracker]:
-    url = settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}"
+    url = mlflow_url()
     try:
         yield MlflowTracker(url, settings.NETWORK_TIMEOUT_S)
     except MlflowUnreachable as error:

@@ -1,4 +1,4 @@
-"""Fixtures of the MQTT tests: brokers, gateways and signers that really run."""
+"""Fixtures that really run: brokers, gateways, signers, MLflow."""
 
 from __future__ import annotations
 
@@ -22,8 +22,19 @@ from tests.orchestrator.brokers import (
     wait_for,
 )
 from tests.orchestrator.members import known_member
+from tests.orchestrator.mlflow_server import MlflowServer
 
 Run = Callable[[Callable[[], bool], str], None]
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A real MLflow server, which takes seconds to start: one for all tests that need one."""
+    running = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    try:
+        yield running.wait_until_ready()
+    finally:
+        running.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+"""A trained model that lies in an MLflow server, by the name that MLflow gives it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import structlog
+from django.conf import settings
+
+from orchestrator.gateways.mlflow import MlflowRefused, MlflowUnreachable
+from orchestrator.gateways.mlflow_models import MlflowModels, ModelVersion, RemoteFile
+from orchestrator.services.mlflow_sync import mlflow_url
+from registry.formats.model_file import FILE_SUFFIXES
+
+log = structlog.get_logger(__name__)
+
+SCHEME = "models:/"
+_FORM = "write models:/NAME@ALIAS or models:/NAME/VERSION"
+_REFERENCE = re.compile(r"models:/(?P<name>[^/@:]+)(@(?P<alias>[^/@:]+)|/(?P<version>[0-9]{1,18}))")
+_SHOWN_FILES = 10
+
+
+class ModelSourceError(ValueError):
+    """No model file could be had from there; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """A model version as people name it: by an alias, or else by its number."""
+
+    name: str
+    alias: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedModel:
+    """A model file with the version that it is part of."""
+
+    version: ModelVersion
+    path: str
+    data: bytes
+
+    @property
+    def source(self) -> str:
+        """Where it came from, in words."""
+        return f"{self.version} ({self.path})"
+
+
+def parse_reference(text: str) -> ModelReference:
+    """`models:/NAME@ALIAS` or `models:/NAME/VERSION`; ModelSourceError for anything else.
+
+    MLflow's stages and its `latest` are no names for a version: they mean another one tomorrow.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise ModelSourceError(f"{text!r} names no model version; {_FORM}")
+    return ModelReference(match["name"], match["alias"] or "", match["version"] or "")
+
+
+def fetch_model(reference: ModelReference, file: str = "") -> FetchedModel:
+    """The version's .tflite or .onnx file; `file` says which where it has several.
+
+    Raises ModelSourceError where MLflow does not answer, has no such version, or the version has
+    no such file or one larger than ARTIFACT_MAX_BYTES.
+    """
+    url = mlflow_url()
+    try:
+        models = MlflowModels(url, settings.NETWORK_TIMEOUT_S)
+        version = _version(models, reference)
+        chosen = _choose(models.files(version), file, version)
+        _check_size(chosen.size_bytes, chosen.path)
+        data = models.download(version, chosen.path)
+    except MlflowUnreachable as error:
+        raise ModelSourceError(
+            f"MLflow at {url} does not answer; set TINYFLEET_MLFLOW_URL to a server that does"
+        ) from error
+    except MlflowRefused as error:
+        raise ModelSourceError(f"MLflow at {url} refuses: {error}") from error
+    _check_size(len(data), chosen.path)
+    log.info("model_fetched", version=str(version), path=chosen.path, size_bytes=len(data))
+    return FetchedModel(version, chosen.path, data)
+
+
+def _version(models: MlflowModels, reference: ModelReference) -> ModelVersion:
+    if reference.alias:
+        return models.version_of_alias(reference.name, reference.alias)
+    return models.version(reference.name, reference.version)
+
+
+def _choose(files: Sequence[RemoteFile], wanted: str, version: ModelVersion) -> RemoteFile:
+    """The file that is wanted, or else the only one of a kind that this product reads."""
+    suffixes = set(FILE_SUFFIXES.values())
+    models = [file for file in files if PurePosixPath(file.path).suffix.lower() in suffixes]
+    fitting = [file for file in models if not wanted or file.path == wanted]
+    if len(fitting) == 1:
+        return fitting[0]
+    if wanted:
+        raise ModelSourceError(f"{version} has no {wanted!r}; it has {_named(models or files)}")
+    if models:
+        raise ModelSourceError(f"{version} has {_named(models)}; say which with --file")
+    raise ModelSourceError(
+        f"{version} has no .tflite or .onnx file, only {_named(files)}; convert the model and log"
+        " the converted file with it"
+    )
+
+
+def _named(files: Sequence[RemoteFile]) -> str:
+    names = [file.path for file in files[:_SHOWN_FILES]]
+    more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+    return (", ".join(names) + more) or "no file at all"
+
+
+def _check_size(size_bytes: int | None, path: str) -> None:
+    limit = settings.ARTIFACT_MAX_BYTES
+    if size_bytes is not None and size_bytes > limit:
+        raise ModelSourceError(
+            f"{path} has {size_bytes} bytes, more than the {limit} allowed; compress the model or"
+            " raise TINYFLEET_ARTIFACT_MAX_BYTES"
+        )
