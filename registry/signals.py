@@ -10,6 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from registry.models import (
+    CapabilityProfile,
     Device,
     Fleet,
     Measurement,
@@ -20,7 +21,7 @@ from registry.models import (
     Variant,
 )
 from registry.projection.keys import SUBJECT_MODELS, subject_of
-from registry.services.graph_outbox import mark, mark_all, mark_everything
+from registry.services.graph_outbox import mark, mark_all, mark_everything, mark_new_profile
 
 
 def connect() -> None:
@@ -37,8 +38,11 @@ def connect() -> None:
     m2m_changed.connect(_mark_members, sender=through, dispatch_uid="graph-fleets")
 
 
-def _mark_row(instance: Model, **_: Any) -> None:
-    mark(*subject_of(instance))
+def _mark_row(instance: Model, created: bool = False, **_: Any) -> None:
+    if created and isinstance(instance, CapabilityProfile):
+        mark_new_profile(instance.digest)
+    else:
+        mark(*subject_of(instance))
 
 
 def _mark_old_key(instance: Model, raw: bool = False, **_: Any) -> None:

@@ -24,10 +24,10 @@ from registry.models import (
 from registry.projection import hardware, networks
 from registry.projection.facts import BareBoard, profiles_with_capacity, variants_with_needs
 from registry.projection.keys import subject_of
-from registry.projection.verdicts import project_verdicts, verdict_keys
+from registry.projection.verdicts import JudgedProfiles, project_verdicts, verdict_keys
 
 # What a JSON column of the wrong form raises while it is read.
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +92,15 @@ SOURCES: Mapping[SubjectKind, Source] = {
 
 
 def project(
-    kind: SubjectKind, keys: Sequence[str], bare: BareBoard
+    kind: SubjectKind, keys: Sequence[str], bare: BareBoard, judged: JudgedProfiles | None = None
 ) -> dict[str, list[ox.Triple] | None]:
     """The triples of each subject's graph, by key; None for a subject that there is no more.
 
-    Asks the database a number of times that does not depend on how many keys there are.
+    Asks the database a number of times that does not depend on how many keys there are. Who
+    projects verdicts piece by piece gives the profiles, which are read otherwise.
     """
     if kind is SubjectKind.VERDICTS:
-        found = project_verdicts(keys, bare)
+        found = project_verdicts(keys, judged or JudgedProfiles.read(bare))
     else:
         source = SOURCES[kind]
         rows = source.rows().filter(**{source.lookup: _lookup_values(kind, keys)})
@@ -107,16 +108,18 @@ def project(
     return {key: found.get(key) for key in keys}
 
 
-def project_each(kind: SubjectKind, keys: Sequence[str], bare: BareBoard) -> Iterator[Projected]:
+def project_each(
+    kind: SubjectKind, keys: Sequence[str], bare: BareBoard, judged: JudgedProfiles | None = None
+) -> Iterator[Projected]:
     """As `project`; if a row is malformed, one at a time, so that it spoils no other."""
     try:
-        found = project(kind, keys, bare)
-    except _MALFORMED as error:
+        found = project(kind, keys, bare, judged)
+    except MALFORMED as error:
         if len(keys) == 1:
             yield Projected(keys[0], None, error)
             return
         for key in keys:
-            yield from project_each(kind, [key], bare)
+            yield from project_each(kind, [key], bare, judged)
     else:
         yield from (Projected(key, triples) for key, triples in found.items())
 

@@ -1,15 +1,24 @@
-"""What fits what, as triples: one graph a variant, made in one pass over all profiles."""
+"""What fits what, as triples: one graph a variant, made in one pass over all profiles.
+
+A new profile adds an edge or two to each variant's graph instead: a column of the same table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyoxigraph as ox
+from django.conf import settings
 
 from ontology.describe import Description
-from ontology.graph import describe_arena, describe_flash, describe_verdicts
-from ontology.matching import match_all
-from registry.models import Variant
+from ontology.facts import Need
+from ontology.graph import describe_arena, describe_extent, describe_flash, describe_verdicts
+from ontology.matching import MatchTable, match_all
+from ontology.matching.columns import CapacityColumns
+from ontology.namespaces import subject_iri
+from ontology.updates import Graphs
+from registry.models import CapabilityProfile, SubjectKind, Variant
 from registry.projection.facts import (
     BareBoard,
     capacity_of,
@@ -20,20 +29,76 @@ from registry.projection.facts import (
 from registry.projection.keys import iri_of
 
 
-def project_verdicts(keys: Sequence[str], bare: BareBoard) -> Mapping[str, list[ox.Triple]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedProfiles:
+    """Profiles that variants are judged on, read once for many variants.
+
+    `fits_only` says that there are too many pairs to state more of them than which fit.
+    """
+
+    columns: CapacityColumns
+    iris: Sequence[str]
+    fits_only: bool
+
+    @classmethod
+    def read(cls, bare: BareBoard, digests: Sequence[str] | None = None) -> JudgedProfiles:
+        """All profiles that there are now, or these."""
+        rows = profiles_with_capacity()
+        profiles = list(rows if digests is None else rows.filter(digest__in=digests))
+        columns = CapacityColumns.of([capacity_of(profile, bare) for profile in profiles])
+        return cls(columns, [iri_of(profile) for profile in profiles], keeps_fits_only())
+
+
+def keeps_fits_only() -> bool:
+    """Whether there are more pairs now than the graph states every verdict of."""
+    pairs = Variant.objects.count() * CapabilityProfile.objects.count()
+    return pairs > settings.GRAPH_VERDICT_PAIRS_MAX
+
+
+def project_verdicts(keys: Sequence[str], judged: JudgedProfiles) -> Mapping[str, list[ox.Triple]]:
     """The verdicts of these variants on every profile, by the variant's key."""
-    profiles = list(profiles_with_capacity())
-    capacities = [capacity_of(profile, bare) for profile in profiles]
-    iris = [iri_of(profile) for profile in profiles]
+    variants = {str(row.pk): row for row in variants_with_needs().filter(pk__in=keys)}
+    needs = [need_of(variant) for variant in variants.values()]
+    table = match_all(needs, judged.columns)
     found: dict[str, list[ox.Triple]] = {}
-    for variant in variants_with_needs().filter(pk__in=keys):
-        need = need_of(variant)
+    for row, (key, variant) in enumerate(variants.items()):
         subject = Description(iri_of(variant))
-        describe_arena(subject, need, capacities)
-        describe_flash(subject, need, capacities)
-        describe_verdicts(subject, match_all([need], capacities), iris)
-        found[str(variant.pk)] = subject.triples
+        describe_extent(subject, fits_only=judged.fits_only)
+        _describe_row(subject, table, row, judged)
+        found[key] = subject.triples
     return found
+
+
+def project_columns(judged: JudgedProfiles) -> Mapping[str, Graphs]:
+    """What each variant's graph says of each of these profiles, by the profile's IRI."""
+    variants = list(variants_with_needs())
+    needs = [need_of(variant) for variant in variants]
+    return {
+        iri: _column(variants, needs, _only(judged, place)) for place, iri in enumerate(judged.iris)
+    }
+
+
+def _column(variants: Sequence[Variant], needs: Sequence[Need], judged: JudgedProfiles) -> Graphs:
+    table = match_all(needs, judged.columns)
+    graphs: dict[str, Sequence[ox.Triple]] = {}
+    for row, variant in enumerate(variants):
+        subject = Description(iri_of(variant))
+        _describe_row(subject, table, row, judged)
+        graphs[subject_iri(SubjectKind.VERDICTS.value, str(variant.pk))] = subject.triples
+    return graphs
+
+
+def _describe_row(
+    variant: Description, table: MatchTable, row: int, judged: JudgedProfiles
+) -> None:
+    describe_arena(variant, table.needs[row], judged.columns.targets)
+    describe_flash(variant, table.needs[row], judged.columns.targets)
+    describe_verdicts(variant, table, judged.iris, row=row, fits_only=judged.fits_only)
+
+
+def _only(judged: JudgedProfiles, place: int) -> JudgedProfiles:
+    columns = CapacityColumns.of([judged.columns.capacities[place]])
+    return JudgedProfiles(columns, [judged.iris[place]], judged.fits_only)
 
 
 def verdict_keys() -> list[str]:

@@ -18,6 +18,9 @@ from registry.models import CapabilityProfile, Device, GraphChange, SubjectKind,
 # variants would be thousands.
 EVERY = "*"
 
+# Begins the key of verdicts that a new profile adds to: a column, where a variant's are a row.
+COLUMN = "profile/"
+
 Mark: TypeAlias = tuple[SubjectKind, str]
 
 
@@ -33,10 +36,18 @@ def mark(kind: SubjectKind, subject: str) -> None:
 
 def mark_all(marks: Iterable[Mark]) -> None:
     """Mark several subjects with as few queries as there are kinds of consequence."""
-    concerned = dict.fromkeys(found for each in marks for found in (each, *_consequences(*each)))
+    _write(dict.fromkeys(found for each in marks for found in (each, *_consequences(*each))))
+
+
+def _write(marks: Iterable[Mark]) -> None:
     GraphChange.objects.bulk_create(
-        [GraphChange(kind=kind, subject=subject) for kind, subject in concerned], batch_size=1000
+        [GraphChange(kind=kind, subject=subject) for kind, subject in marks], batch_size=1000
     )
+
+
+def mark_new_profile(digest: str) -> None:
+    """Mark a profile that there was not before: each variant's verdict on it is to be added."""
+    _write([(SubjectKind.PROFILE, digest), (SubjectKind.VERDICTS, f"{COLUMN}{digest}")])
 
 
 def mark_everything() -> None:

@@ -14,26 +14,38 @@ import pyoxigraph as ox
 import structlog
 from django.conf import settings
 
-from ontology.namespaces import ID, ONTOLOGY
-from ontology.store import GraphStore, OxigraphServer, StoreRefused, StoreUnreachable
+from ontology.namespaces import ID, ONTOLOGY, expand
+from ontology.store import (
+    GraphStore,
+    LocalOxigraph,
+    OxigraphServer,
+    StoreRefused,
+    StoreUnreachable,
+)
 from ontology.vocabulary import materialised_triples, version_triple
 from registry.models import GraphChange, SubjectKind
 from registry.projection.facts import BareBoard
-from registry.projection.subjects import Projected, all_keys, graph_iri, project_each
-from registry.services.graph_outbox import EVERY, mark_all, mark_everything
+from registry.projection.subjects import MALFORMED, all_keys, graph_iri, project_each
+from registry.projection.verdicts import JudgedProfiles, keeps_fits_only
+from registry.services.graph_outbox import COLUMN, EVERY, mark_all, mark_everything
+from registry.services.graph_writing import write_columns, write_graphs
 from registry.services.pieces import chunks
 
 log = structlog.get_logger(__name__)
 
 MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys of its marks
 
-AT_ONCE = 200  # subjects that are projected together, to bound what is in memory
+# What is projected together, to bound what is in memory: subjects, and pairs of their verdicts.
+AT_ONCE = 200
+PAIRS_AT_ONCE = 500_000
 
 
 def graph_store() -> OxigraphServer:
     """The store of this installation, from its settings; the caller closes it."""
+    if settings.GRAPH_URL:
+        return OxigraphServer(settings.GRAPH_URL, settings.NETWORK_TIMEOUT_S)
     local = f"http://{settings.GRAPH_HOST}:{settings.GRAPH_PORT}"
-    return OxigraphServer(settings.GRAPH_URL or local, settings.NETWORK_TIMEOUT_S)
+    return LocalOxigraph(local, settings.NETWORK_TIMEOUT_S)
 
 
 def drain(store: GraphStore, limit: int = 1000) -> int:
@@ -57,13 +69,72 @@ def catch_up(store: GraphStore, limit: int, done: Counter[SubjectKind]) -> bool:
     publish_ontology(store)
     bare = BareBoard.from_settings()
     for kind, by_key in _grouped(marks).items():
-        every = by_key.pop(EVERY, [])
-        keys = dict.fromkeys([*by_key, *(all_keys(kind) if every else ())])
-        for chunk in chunks(list(keys), AT_ONCE):
-            done[kind] += _write(store, kind, chunk, bare)
-            _remove(kind, {key: by_key[key] for key in chunk if key in by_key})
-        _remove(kind, {EVERY: every} if every else {})
+        if kind is SubjectKind.VERDICTS:
+            done[kind] += _catch_up_verdicts(store, by_key, bare)
+        else:
+            done[kind] += _catch_up_kind(store, kind, by_key, bare)
     return True
+
+
+def _catch_up_kind(
+    store: GraphStore,
+    kind: SubjectKind,
+    by_key: MarksByKey,
+    bare: BareBoard,
+    judged: JudgedProfiles | None = None,
+) -> int:
+    """Work off the marks of one kind; how many graphs were brought up to date."""
+    every = by_key.pop(EVERY, None)
+    present = None if every is None else stored_graphs(store)
+    keys = dict.fromkeys([*by_key, *(() if every is None else all_keys(kind))])
+    written = 0
+    for chunk in chunks(list(keys), _at_once(judged)):
+        projected = project_each(kind, chunk, bare, judged)
+        written += write_graphs(store, kind, projected, present)
+        _remove(kind, {key: by_key[key] for key in chunk if key in by_key})
+    _remove(kind, {EVERY: every} if every else {})
+    return written
+
+
+def _at_once(judged: JudgedProfiles | None) -> int:
+    if judged is None:
+        return AT_ONCE
+    return max(1, min(AT_ONCE, PAIRS_AT_ONCE // max(1, len(judged.columns))))
+
+
+def _catch_up_verdicts(store: GraphStore, by_key: MarksByKey, bare: BareBoard) -> int:
+    """Rows, which are variants, then columns, which are new profiles; all where all are marked.
+
+    Where the graph keeps other verdicts than it should by the number of pairs, all are made anew.
+    """
+    if _keeps_other_verdicts(store):
+        by_key.setdefault(EVERY, [])
+    columns = {key: by_key.pop(key) for key in list(by_key) if key.startswith(COLUMN)}
+    to_add = [] if EVERY in by_key else list(columns)
+    written = 0
+    if by_key:
+        judged = JudgedProfiles.read(bare)
+        written = _catch_up_kind(store, SubjectKind.VERDICTS, by_key, bare, judged)
+    _catch_up_columns(store, to_add, bare)
+    _remove(SubjectKind.VERDICTS, columns)
+    return written + len(to_add)
+
+
+def _catch_up_columns(store: GraphStore, keys: Sequence[str], bare: BareBoard) -> None:
+    """A variant of which nothing can be said spoils every column; row by row it spoils its own."""
+    for chunk in chunks(keys, AT_ONCE):
+        try:
+            write_columns(store, [key.removeprefix(COLUMN) for key in chunk], bare)
+        except (*MALFORMED, StoreRefused):
+            log.exception("columns_left_to_rows", columns=len(chunk))
+            mark_all([(SubjectKind.VERDICTS, EVERY)])
+            return
+
+
+def _keeps_other_verdicts(store: GraphStore) -> bool:
+    kept = "fits" if keeps_fits_only() else "all"
+    extent = ox.NamedNode(expand("tf:verdictsKept"))
+    return store.ask(f"ASK {{ ?variant {extent} ?kept FILTER(?kept != {ox.Literal(kept)}) }}")
 
 
 def publish_ontology(store: GraphStore) -> None:
@@ -86,6 +157,7 @@ def rebuild(store: GraphStore) -> Counter[SubjectKind]:
     done: Counter[SubjectKind] = Counter()
     while catch_up(store, 1000, done):
         pass
+    store.flush()
     return done
 
 
@@ -98,7 +170,7 @@ def expected_graphs() -> Iterator[str]:
 
 def stored_graphs(store: GraphStore) -> set[str]:
     """The names of our graphs that the store holds; it may hold others, which are not ours."""
-    rows = store.select("SELECT DISTINCT ?g WHERE { GRAPH ?g { ?s ?p ?o } }")
+    rows = store.select("SELECT ?g WHERE { GRAPH ?g {} }")
     names = {row["g"].value for row in rows if isinstance(row["g"], ox.NamedNode)}
     return {name for name in names if name == ONTOLOGY or name.startswith(ID)}
 
@@ -108,36 +180,6 @@ def _grouped(marks: Iterable[GraphChange]) -> Mapping[SubjectKind, MarksByKey]:
     for each in marks:
         grouped[SubjectKind(each.kind)][each.subject].append(each.pk)
     return grouped
-
-
-def _write(store: GraphStore, kind: SubjectKind, keys: Sequence[str], bare: BareBoard) -> int:
-    """Bring these graphs up to date; how many were.
-
-    One that cannot be made, or that the store refuses, is logged and loses its mark: only an edit
-    of its row can mend it, and an edit marks it again.
-    """
-    written = 0
-    for found in project_each(kind, keys, bare):
-        try:
-            _replace(store, graph_iri(kind, found.key), found)
-        except (StoreRefused, ProjectionFailed):
-            log.exception("graph_left_as_it_was", kind=kind, subject=found.key)
-        else:
-            written += 1
-    return written
-
-
-class ProjectionFailed(Exception):
-    """A row is malformed."""
-
-
-def _replace(store: GraphStore, iri: str, found: Projected) -> None:
-    if found.error is not None:
-        raise ProjectionFailed(f"{iri}: {found.error!r}") from found.error
-    if found.triples is None:
-        store.drop_graph(iri)
-    else:
-        store.replace_graph(iri, found.triples)
 
 
 def _remove(kind: SubjectKind, marks: Mapping[str, list[int]]) -> None:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ontology.store import MemoryStore, OxigraphServer, StoreRefused, StoreUnreachable
+from ontology.reader import OpenStore
+from ontology.store import (
+    LocalOxigraph,
+    MemoryStore,
+    OxigraphServer,
+    StoreRefused,
+    StoreUnreachable,
+)
 from tests.core.oxigraph_server import free_port, oxigraph_server
 
 GRAPH = "https://example.org/graph"
@@ -31,11 +38,19 @@ def server(tmp_path_factory):
         yield store
 
 
-@pytest.fixture(params=["memory", "server"])
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("graph")
+    with oxigraph_server(directory) as url, closing(LocalOxigraph(url, 10.0)) as store:
+        store.directory = directory
+        yield store
+
+
+@pytest.fixture(params=["memory", "server", "ours"])
 def store(request):
     if request.param == "memory":
         return MemoryStore()
-    served = request.getfixturevalue("server")
+    served = request.getfixturevalue(request.param)
     served.drop_graph(GRAPH)
     served.drop_graph(OTHER)
     return served
@@ -51,6 +66,31 @@ def test_a_graph_can_be_emptied(store):
     store.replace_graph(GRAPH, [number(1)])
     store.replace_graph(GRAPH, [])
     assert contents(store) == set()
+
+
+def test_several_graphs_are_replaced_at_once(store):
+    store.replace_graph(GRAPH, [number(1)])
+    store.replace_graphs({GRAPH: [number(2)], OTHER: [number(3)]})
+    assert (contents(store), contents(store, OTHER)) == ({number(2)}, {number(3)})
+    store.replace_graphs({GRAPH: [], OTHER: [number(4)]})
+    assert (contents(store), contents(store, OTHER)) == (set(), {number(4)})
+
+
+def test_graphs_that_hold_nothing_are_filled(store):
+    store.add_graphs({GRAPH: [number(1)], OTHER: [number(2), number(3)]})
+    store.flush()
+    assert (contents(store), contents(store, OTHER)) == ({number(1)}, {number(2), number(3)})
+
+
+def test_links_to_a_node_are_replaced_in_every_graph(store):
+    node, edge = ox.NamedNode("https://example.org/node"), ox.Triple
+    stays, goes = edge(S, Q, node), edge(S, P, node)
+    store.replace_graphs({GRAPH: [goes, stays], OTHER: [number(1)]})
+    come = edge(Q, P, node)
+    store.replace_links(node.value, [P.value], {OTHER: [come]})
+    assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1), come})
+    store.replace_links(node.value, [P.value], {})
+    assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1)})
 
 
 def test_other_graphs_are_left_alone(store):
@@ -142,3 +182,29 @@ def test_a_server_that_is_not_there_is_unreachable():
         pytest.raises(StoreUnreachable, match="127.0.0.1"),
     ):
         store.ask("ASK {}")
+
+
+def test_what_was_flushed_is_in_the_tables_not_in_the_log(ours):
+    """A reader works the log off when it opens the store; the newest log is what is left of it."""
+    ours.replace_graph(GRAPH, [number(value) for value in range(5_000)])
+    ours.flush()
+    logs = sorted(ours.directory.glob("*.log"))
+    assert logs[-1].stat().st_size < 1_000
+    seen = OpenStore(str(ours.directory)).current()
+    assert len(list(seen.quads_for_pattern(None, None, None, ox.NamedNode(GRAPH)))) == 5_000
+
+
+def test_an_open_store_is_kept_until_something_is_committed(ours):
+    opened = OpenStore(str(ours.directory))
+    ours.replace_graph(GRAPH, [number(1)])
+    first = opened.current()
+    assert opened.current() is first
+    ours.replace_graph(GRAPH, [number(1), number(2)])
+    assert opened.current() is not first
+    found = opened.current().quads_for_pattern(None, None, None, ox.NamedNode(GRAPH))
+    assert {quad.triple for quad in found} == {number(1), number(2)}
+
+
+def test_a_folder_that_is_no_store_is_an_error(tmp_path):
+    with pytest.raises((OSError, RuntimeError)):
+        OpenStore(str(tmp_path)).current()
