@@ -1,7 +1,8 @@
 """Thing Descriptions as triples: derived one way from the text that is kept.
 
-What a description says of others is not taken over: its own links and addresses are literals, and
-of classes in our namespace it may claim only kinds of sensors and actuators.
+What a description says of others is not taken over: links and addresses are plain texts (many are
+URI templates, which no xsd:anyURI is), and of classes in our namespace it may claim only kinds of
+sensors and actuators.
 
 Source: W3C TD, hypermedia and security ontologies; the TD ontology's alignment with SOSA/SSN.
 """
@@ -33,8 +34,7 @@ from registry.formats.thing_description import (
 _SENSOR, _ACTUATOR = expand("sosa:Sensor"), expand("sosa:Actuator")
 _OURS = (PREFIXES["tf"], ID)
 _RESERVED = tuple(PREFIXES[name] for name in ("rdf", "rdfs", "owl", "nnet"))
-_CLAIMABLE = ("ssn:System", "ssn:Property", "sosa:Platform", "td:InteractionAffordance")
-_ANY_URI = ox.NamedNode(expand("xsd:anyURI"))
+_CLAIMABLE = ("ssn:System", "sosa:Platform")
 _SCHEMES = {
     "nosec": "wotsec:NoSecurityScheme",
     "auto": "wotsec:AutoSecurityScheme",
@@ -93,7 +93,7 @@ def describe_thing(device: Description, td: str) -> None:
     for number, part in enumerate(thing.parts, 1):
         _describe_part(device, number, part)
     for number, link in enumerate(thing.links, 1):
-        place = device.part(f"link-{number}").a("hctl:Link").has("hctl:hasTarget", _uri(link.href))
+        place = device.part(f"link-{number}").a("hctl:Link").has("hctl:hasTarget", link.href)
         place.has("hctl:hasRelationType", link.relation)
         place.has("hctl:forContentType", link.media_type)
         device.is_to("td:hasLink", place.iri.value)
@@ -107,8 +107,8 @@ def _describe_identity(device: Description, thing: ThingDescription) -> None:
     if not thing.label.description.default:  # so that whoever asks what things are finds all
         _describe_text(device, "td:description", thing.label.title, thing.terms.language)
     _describe_types(device, thing.types, thing)
-    device.has("td:baseURI", None if thing.base is None else _uri(thing.base))
-    device.has("td:supportContact", None if thing.support is None else _uri(thing.support))
+    device.has("td:baseURI", thing.base)
+    device.has("td:supportContact", thing.support)
     device.has("td:instance", thing.version)
     for name, text in (("dcterms:created", thing.created), ("dcterms:modified", thing.modified)):
         device.has(name, None if text is None else moment_of(text))
@@ -131,10 +131,6 @@ def _text(text: str, language: str | None) -> ox.Literal:
         return ox.Literal(text, language=language.lower() if language else None)
     except ValueError:  # well-formed, but of a kind that the library does not know
         return ox.Literal(text)
-
-
-def _uri(text: str) -> ox.Literal:
-    return ox.Literal(text, datatype=_ANY_URI)
 
 
 def _describe_types(subject: Description, names: Iterable[str], thing: ThingDescription) -> None:
@@ -239,7 +235,7 @@ def _describe_forms(owner: Description, forms: Iterable[Form], suffix: str) -> N
         subject = owner.iri.value.partition("#")[0]
         fragment = quote(f"form-{number}{suffix}", safe="")
         place = Description(f"{subject}#{fragment}", owner.triples).a("hctl:Form")
-        place.has("hctl:hasTarget", _uri(form.href))
+        place.has("hctl:hasTarget", form.href)
         place.is_to("hctl:hasOperationType", *(_OPERATIONS[name] for name in form.operations))
         place.has("hctl:forContentType", form.content_type)
         place.has("hctl:forSubProtocol", form.subprotocol)

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from registry.formats.td.refusal import shown
 from registry.formats.thing_description import (
     DeclaredCapacity,
     DeclaredFirmware,
@@ -45,7 +46,7 @@ class Described:
 
 
 def urn_of(device_id: str) -> str:
-    """The identifier by which a device's own description names it."""
+    """The identifier by which one of our own devices names itself."""
     return f"{OWN_URN}{device_id}"
 
 
@@ -57,17 +58,20 @@ def describe_device(device: Device, td: bytes) -> Device:
     The same description again writes nothing.
     """
     said = _parse(td)
-    if said.thing.id is not None and said.thing.id != urn_of(device.device_id):
-        raise DescriptionError(
-            "/id",
-            f"is {said.thing.id!r}, not {urn_of(device.device_id)!r}",
-            "A device describes itself under its own name",
-        )
+    _check_own(said.thing.id, device)
     with transaction.atomic():
         row = Device.objects.select_for_update().get(pk=device.pk)
         _apply(row, td, said)
     device.td, device.profile = row.td, row.profile
     return row
+
+
+def _check_own(identity: str | None, device: Device) -> None:
+    """A device may keep the id that its maker gave it, but not use another device's."""
+    own = urn_of(device.device_id)
+    if identity is not None and identity.startswith(OWN_URN) and identity != own:
+        problem = f"is {shown(identity)}, not {own!r}"
+        raise DescriptionError("/id", problem, "A device describes itself under its own name")
 
 
 def import_thing(td: bytes) -> Described:
@@ -118,7 +122,7 @@ def _profile(said: DeclaredCapacity) -> CapabilityProfile | None:
     if board is None:
         raise DescriptionError(
             said.board_pointer,
-            f"is {said.board!r}, which the catalogue does not have",
+            f"is {shown(said.board)}, which the catalogue does not have",
             "Add the board to the catalogue, or name one that is there",
         )
     if said.firmware is None:

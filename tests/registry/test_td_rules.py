@@ -65,7 +65,7 @@ ACCEPTED = [
     ("actions", REMOVED),
     ("events|frost", {"forms": [{"href": ""}]}),
     ("links", []),
-    ("links|0|sizes", "16X16"),
+    ("links|0|sizes", "16x16"),
     ("links|1|rel", "type"),
 ]
 

@@ -23,7 +23,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """How a thing, an affordance, a schema or a scheme is called and described."""
+    """How a thing, an affordance or a schema is called and described."""
 
     title: Text
     description: Text
@@ -31,7 +31,12 @@ class Label:
 
 def read_label(node: Node) -> Label:
     """`title`, `titles`, `description` and `descriptions` of an object."""
-    return Label(_text(node, "title"), _text(node, "description"))
+    return Label(_text(node, "title"), read_description(node))
+
+
+def read_description(node: Node) -> Text:
+    """`description` and `descriptions` of an object that has no title of its own."""
+    return _text(node, "description")
 
 
 def _text(node: Node, name: str) -> Text:

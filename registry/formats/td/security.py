@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from registry.formats.td.context import TD_1_1
 from registry.formats.td.grammar import is_json_pointer
-from registry.formats.td.language import Label, read_label, read_types
+from registry.formats.td.language import Text, read_description, read_types
 from registry.formats.td.node import Node
 from registry.formats.td.refusal import shown
 
@@ -28,7 +28,7 @@ class SecurityScheme:
     """
 
     scheme: str
-    label: Label
+    description: Text
     types: tuple[str, ...] = ()
     location: str | None = None
     parameter: str | None = None
@@ -112,7 +112,7 @@ def _scheme(node: Node) -> SecurityScheme:
         _check_extension(node.member("scheme"))
     return SecurityScheme(
         scheme,
-        read_label(node),
+        read_description(node),
         read_types(node),
         location=node.value.get("in", _DEFAULT_PLACE.get(scheme)) if scheme in _PLACED else None,
         parameter=node.value.get("name") if scheme in _PLACED else None,

@@ -26,7 +26,7 @@ from registry.formats.td.schemas import read_schema_map
 from registry.formats.td.security import SecurityScheme, read_definitions, read_names
 
 MODEL_MEDIA_TYPE = "application/tm+json"
-_SIZES = re.compile(r"\d*[xX]\d+(?:\s+\d*[xX]\d+)*", re.ASCII)
+_SIZES = re.compile(r"\d*x\d+(?:\s+\d*x\d+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
