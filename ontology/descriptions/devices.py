@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ontology.descriptions.facts import DescribedDevice
 from ontology.descriptions.quantities import size_bytes
 from ontology.descriptions.sensors import sensor_kinds
@@ -14,15 +12,15 @@ from ontology.namespaces import expand
 _CAPABILITIES = ("s3n:hasSystemCapability", "ssn-system:hasSystemCapability")
 
 
-def described_devices(graph: Graph) -> Iterator[DescribedDevice]:
+def device_subjects(graph: Graph) -> list[str]:
     """Every smart sensor, and everything else that has a microcontroller for a subsystem."""
     chips = graph.instances("s3n:MicroController")
     owners = {owner for chip in chips for owner in graph.subjects("ssn:hasSubSystem", chip)}
-    for subject in sorted(owners | set(graph.instances("s3n:SmartSensor"))):
-        yield _device(graph, subject)
+    return sorted(owners | set(graph.instances("s3n:SmartSensor")))
 
 
-def _device(graph: Graph, subject: str) -> DescribedDevice:
+def read_device(graph: Graph, subject: str) -> DescribedDevice:
+    """What is said of one; DescriptionRefused where it contradicts itself."""
     iri = identity(graph, subject, "a smart sensor")
     name = text(graph, subject, "td:title", "schema:name", "rdfs:label")
     subsystems = graph.related(subject, "ssn:hasSubSystem")

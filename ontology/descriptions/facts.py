@@ -24,7 +24,8 @@ class DescribedNetwork:
     """A network with its published figures; `accuracy` is a fraction.
 
     `category` is the local name of one of the TinyML schema's categories, such as Classification;
-    `data_source` an address or words; `runtimes` the interpreters that it is said to run on.
+    `data_source` an address or words; `origin` who made it, when, and where it is told of;
+    `runtimes` the interpreters that it is said to run on.
     """
 
     iri: str
@@ -32,6 +33,7 @@ class DescribedNetwork:
     description: str = ""
     category: str = ""
     data_source: str = ""
+    origin: str = ""
     precision: str = ""
     ram_bytes: int | None = None
     flash_bytes: int | None = None

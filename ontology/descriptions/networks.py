@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from ontology.descriptions.facts import DescribedNetwork
 from ontology.descriptions.quantities import number, size_bytes
@@ -14,16 +13,17 @@ from ontology.namespaces import PREFIXES, expand
 from ontology.vocabulary import network_categories
 
 _FEATURES = ("s3n:hasProcedureFeature", "ssn-system:inCondition")
+_MOST_RUNTIMES = 100
 _LAYERS = ("nnet:inputLayer", "nnet:middleLayer", "nnet:outputLayer")
 
 
-def described_networks(graph: Graph) -> Iterator[DescribedNetwork]:
+def network_subjects(graph: Graph) -> list[str]:
     """Every neural network."""
-    for subject in graph.instances("nnet:NeuralNetwork"):
-        yield _network(graph, subject)
+    return graph.instances("nnet:NeuralNetwork")
 
 
-def _network(graph: Graph, subject: str) -> DescribedNetwork:
+def read_network(graph: Graph, subject: str) -> DescribedNetwork:
+    """What is said of one; DescriptionRefused where it contradicts itself."""
     iri = identity(graph, subject, "a neural network")
     name = text(graph, subject, "schema:name", "rdfs:label", "td:title")
     whose = name or iri
@@ -33,6 +33,7 @@ def _network(graph: Graph, subject: str) -> DescribedNetwork:
         description=text(graph, subject, "schema:description", "rdfs:comment"),
         category=_category(graph, subject, whose),
         data_source=address(graph, subject, "nnet:trainingDataset", whose),
+        origin=_origin(graph, subject, whose),
         precision=_precision(graph, subject),
         ram_bytes=_need(graph, subject, "s3n_extend:RAM", whose),
         flash_bytes=_need(graph, subject, "s3n_extend:Flash", whose),
@@ -99,6 +100,11 @@ def _category(graph: Graph, subject: str, whose: str) -> str:
     return ""
 
 
+def _origin(graph: Graph, subject: str, whose: str) -> str:
+    names = ("schema:creator", "schema:dateCreated", "schema:citation")
+    return ", ".join(filter(None, (address(graph, subject, name, whose) for name in names)))
+
+
 def _sensors(graph: Graph, subject: str, whose: str) -> tuple[str, ...] | None:
     """What provides the network's inputs, all of it together."""
     inputs = graph.related(subject, "ssn:hasInput")
@@ -110,6 +116,8 @@ def _runtimes(graph: Graph, subject: str) -> tuple[str, ...] | None:
     """Platforms as runtimes are named in the catalogue: TFLite Micro is tflite-micro."""
     words = graph.related(subject, "schema:runtimePlatform")
     names = {re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")[:60] for word in words}
+    if len(names) > _MOST_RUNTIMES:
+        raise DescriptionRefused(f"{short(subject)} runs on more than {_MOST_RUNTIMES} platforms")
     return tuple(sorted(names - {""})) or None
 
 

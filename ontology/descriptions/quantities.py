@@ -7,16 +7,19 @@ from collections.abc import Mapping
 
 from ontology.descriptions.terms import DescriptionRefused, Graph, short, tail
 
-# Bytes in a unit, by the local name of its IRI in OM 2 or QUDT, or by its UN/CEFACT code. OM's
+# Bytes in a unit, by the local name of its IRI in OM 2 or QUDT, or by its
+# symbol or UN/CEFACT code. OM's
 # kilobyte is the SI unit, 1000 B; 1024 B are a kibibyte (IEC 80000-13).
 _BYTES_IN: Mapping[str, int] = {
     "byte": 1, "kilobyte": 1000, "megabyte": 1000**2, "gigabyte": 1000**3,
     "kibibyte": 1024, "mebibyte": 1024**2, "gibibyte": 1024**3,
     "BYTE": 1, "KiloBYTE": 1000, "MegaBYTE": 1000**2, "GigaBYTE": 1000**3,
     "KibiBYTE": 1024, "MebiBYTE": 1024**2, "GibiBYTE": 1024**3,
+    "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
+    "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3,
     "AD": 1, "2P": 1000, "4L": 1000**2, "E34": 1000**3, "E64": 1024, "E63": 1024**2,
 }  # fmt: skip
-_THOUSAND = frozenset({"kilobyte", "KiloBYTE", "2P"})
+_THOUSAND = frozenset({"kilobyte", "KiloBYTE", "kB", "KB", "2P"})
 _MOST = 2**53  # whole numbers up to here are exact as a double
 
 
@@ -67,5 +70,5 @@ def _factor(graph: Graph, subject: str, whose: str) -> int:
             f"{whose} is stated in {short(units[0])}, which is no unit of memory known here"
         )
     if unit in _THOUSAND:
-        graph.note_kilobyte(subject, short(units[0]))
+        graph.note_kilobyte(subject, short(units[0]) if ":" in units[0] else unit)
     return _BYTES_IN[unit]

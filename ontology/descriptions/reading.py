@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from ontology.descriptions.devices import described_devices
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from ontology.descriptions.devices import device_subjects, read_device
 from ontology.descriptions.facts import Descriptions
-from ontology.descriptions.networks import described_networks
-from ontology.descriptions.terms import Graph
+from ontology.descriptions.networks import network_subjects, read_network
+from ontology.descriptions.terms import DescriptionRefused, Graph
+
+Described = TypeVar("Described")
 
 
 def read_descriptions(graph: Graph) -> Descriptions:
     """What the graph says; DescriptionRefused for what contradicts itself or cannot be."""
-    devices = tuple(described_devices(graph))
-    networks = tuple(described_networks(graph))
-    graph.report_kilobytes()
-    return Descriptions(devices, networks, graph.mends)
+    devices = tuple(_each(graph, device_subjects(graph), read_device))
+    networks = tuple(_each(graph, network_subjects(graph), read_network))
+    return Descriptions(devices, networks, graph.report())
+
+
+def _each(
+    graph: Graph, subjects: Iterable[str], read: Callable[[Graph, str], Described]
+) -> Iterator[Described]:
+    for subject in subjects:
+        try:
+            yield read(graph, subject)
+        except DescriptionRefused as error:
+            raise DescriptionRefused(f"{graph.document_of(subject)}: {error}") from error

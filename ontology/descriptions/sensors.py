@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ontology.descriptions.terms import Graph, short, tail
+from ontology.descriptions.terms import DescriptionRefused, Graph, short, tail
 from ontology.namespaces import PREFIXES, expand
 from ontology.vocabulary import sensor_kind, superclasses
 
@@ -13,6 +13,7 @@ _SENSOR = expand("sosa:Sensor")
 _ANY = frozenset({_SENSOR, expand("ssn:System"), expand("schema:Sensor")})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _KIND_LENGTH = 40
+_MOST_KINDS = 100
 
 
 def sensor_kinds(graph: Graph, systems: Iterable[str], what: str) -> tuple[str, ...] | None:
@@ -29,6 +30,8 @@ def sensor_kinds(graph: Graph, systems: Iterable[str], what: str) -> tuple[str, 
         if kind is None:
             return None
         kinds[kind] = None
+    if len(kinds) > _MOST_KINDS:
+        raise DescriptionRefused(f"{what} is more than {_MOST_KINDS} kinds of sensors")
     return tuple(sorted(kinds)) or None
 
 

@@ -48,32 +48,33 @@ class Mend:
 class Graph:
     """The triples of several documents, by subject and property, and the mends on the way.
 
-    `mends` holds each sentence once, in the order in which the need for it showed.
+    Each sentence is kept once, in the order in which the need for it showed.
     """
 
     def __init__(self) -> None:
-        self._objects: dict[str, dict[str, list[Node]]] = {}
+        self._objects: dict[str, dict[str, dict[Node, None]]] = {}
         self._subjects_of: dict[tuple[str, str], list[str]] = {}
         self._document_of: dict[str, str] = {}
         self._mends: dict[Mend, None] = {}
+        self._nothings: list[tuple[str, str, str]] = []  # subject, property, what stands there
         self._kilobytes: Counter[tuple[str, str]] = Counter()
-
-    @property
-    def mends(self) -> tuple[Mend, ...]:
-        """All so far."""
-        return tuple(self._mends)
 
     def add(self, document: str, triples: Iterable[ox.Triple]) -> None:
         """Take a document's triples in; a triple that is there already is there once."""
         for triple in triples:
             subject, predicate, object = (self._mended(document, part) for part in triple)
-            key = text_of(subject)
+            key, property = text_of(subject), text_of(predicate)
             self._document_of.setdefault(key, document)
-            objects = self._objects.setdefault(key, {}).setdefault(text_of(predicate), [])
-            if object not in objects:
-                objects.append(object)
-                inverse = (text_of(predicate), text_of(object))
-                self._subjects_of.setdefault(inverse, []).append(key)
+            if relative_part(text_of(object)) is not None and says_nothing(object):
+                self._nothings.append((key, property, text_of(object)))
+            else:
+                self._state(key, property, object)
+
+    def _state(self, subject: str, property: str, object: Node) -> None:
+        objects = self._objects.setdefault(subject, {}).setdefault(property, {})
+        if object not in objects:
+            objects[object] = None
+            self._subjects_of.setdefault((property, text_of(object)), []).append(subject)
 
     def mend(self, subject: str, sentence: str) -> None:
         """Report how something about a subject was read."""
@@ -83,11 +84,19 @@ class Graph:
         """Count a size that is stated in a unit that some take for 1024 bytes."""
         self._kilobytes[self.document_of(subject), unit] += 1
 
-    def report_kilobytes(self) -> None:
-        """One sentence a document for all sizes that were counted."""
+    def report(self) -> tuple[Mend, ...]:
+        """All mends, with those that concern no reading in particular."""
+        for subject, property, iri in self._nothings:
+            names = self.objects(subject, "schema:name") + self.objects(subject, "td:title")
+            whose = text_of(names[0]) if names else short(subject)
+            self.mend(
+                subject,
+                f"{short(iri)} is no IRI; the {short(property)} of {whose} is taken as not known",
+            )
         for (document, unit), count in self._kilobytes.items():
             sizes = "size is" if count == 1 else "sizes are"
             self._note(document, f"{count} {sizes} in {unit}; read as 1000 bytes each, not 1024")
+        return tuple(self._mends)
 
     def document_of(self, subject: str) -> str:
         """The document that speaks of a subject first."""
@@ -95,7 +104,7 @@ class Graph:
 
     def objects(self, subject: str, name: str) -> list[Node]:
         """What a subject has by a property, given as a prefixed name."""
-        return self._objects.get(subject, {}).get(expand(name), [])
+        return list(self._objects.get(subject, {}).get(expand(name), ()))
 
     def related(self, subject: str, *names: str) -> list[str]:
         """The things at the end of a path of properties, each once, in order."""
@@ -162,9 +171,11 @@ def relative_part(iri: str) -> str | None:
     return iri.removeprefix(NO_BASE) if iri.startswith(NO_BASE) else None
 
 
-def says_nothing(text: str) -> bool:
-    """Whether a text is what programs write where they know nothing, such as None."""
-    return text.strip().lower() in _NOTHING
+def says_nothing(term: Node) -> bool:
+    """Whether a term is what programs write where they know nothing, such as <None>."""
+    text = text_of(term)
+    relative = relative_part(text)
+    return (text if relative is None else relative).strip().lower() in _NOTHING
 
 
 def short(iri: str) -> str:

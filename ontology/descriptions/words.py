@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 import pyoxigraph as ox
 
@@ -12,6 +13,7 @@ from ontology.descriptions.terms import (
     relative_part,
     says_nothing,
     short,
+    text_of,
 )
 from ontology.namespaces import IRI_LENGTH
 
@@ -19,14 +21,18 @@ from ontology.namespaces import IRI_LENGTH
 def identity(graph: Graph, subject: str, what: str) -> str:
     """The IRI by which a thing is found again; DescriptionRefused where it has none to keep."""
     if subject.startswith("_:"):
-        document = graph.document_of(subject)
-        raise DescriptionRefused(f"{document}: {what} has no IRI; give it one to be known by")
-    if len(subject) > IRI_LENGTH:
-        raise DescriptionRefused(f"{short(subject)[:80]}… is an IRI of more than {IRI_LENGTH}")
+        raise DescriptionRefused(f"{what} has no IRI; give it one to be known by")
     relative = relative_part(subject)
-    if relative is None:
-        return subject
-    document = PurePosixPath(graph.document_of(subject)).name
+    name = subject if relative is None else _urn(graph, subject, relative)
+    if len(name) > IRI_LENGTH:
+        problem = f"{name[:80]}… has more than {IRI_LENGTH} characters; give it a shorter IRI"
+        raise DescriptionRefused(problem)
+    return name
+
+
+def _urn(graph: Graph, subject: str, relative: str) -> str:
+    """A relative IRI names a thing within its document, so the document is part of the name."""
+    document = quote(PurePosixPath(graph.document_of(subject)).name)
     name = f"urn:tinyfleet:described:{document}:{relative}"
     graph.mend(subject, f"<{relative}> is a relative IRI without a base; known here as <{name}>")
     return name
@@ -37,7 +43,7 @@ def text(graph: Graph, subject: str, *names: str) -> str:
     for name in names:
         literals = [o for o in graph.objects(subject, name) if isinstance(o, ox.Literal)]
         words = sorted(literals, key=lambda o: ((o.language or "en") != "en", o.value))
-        chosen = next((" ".join(o.value.split()) for o in words if o.value.strip()), "")
+        chosen = next(filter(None, (_plain(o.value) for o in words)), "")
         if chosen:
             return chosen
     return ""
@@ -48,17 +54,17 @@ def address(graph: Graph, subject: str, name: str, whose: str) -> str:
 
     A relative IRI is what is left of an address whose beginning was forgotten, or says nothing.
     """
-    for found in graph.related(subject, name):
-        relative = relative_part(found)
-        if relative is not None and says_nothing(relative):
-            graph.mend(
-                subject, f"<{relative}> is no IRI; the {name} of {whose} is taken as not known"
-            )
-        elif relative is not None:
-            graph.mend(
-                subject, f"<{relative}> is a relative IRI; the {name} of {whose} is kept as words"
-            )
+    for found in graph.objects(subject, name):
+        relative = relative_part(text_of(found))
+        if relative is not None:
+            said = f"{short(text_of(found))} is a relative IRI"
+            graph.mend(subject, f"{said}; the {name} of {whose} is kept as words")
             return relative
-        elif not says_nothing(found):
-            return found
+        if isinstance(found, ox.NamedNode | ox.Literal) and not says_nothing(found):
+            return _plain(found.value)
     return ""
+
+
+def _plain(text: str) -> str:
+    """On one line, without what a database cannot hold."""
+    return " ".join(text.replace("\0", "").split())

@@ -32,7 +32,7 @@ def keep_network(said: DescribedNetwork) -> Change:
         row = _create(said)
     changes = [
         update(row.release.model, _of_model(said)),
-        update(row.release, {"data_source": said.data_source[:300]}),
+        update(row.release, _of_release(said)),
         update(row, _of_variant(said)),
         measurements.replace_published(row, said.iri, list(_figures(said))),
     ]
@@ -44,7 +44,7 @@ def keep_network(said: DescribedNetwork) -> Change:
 def _create(said: DescribedNetwork) -> Variant:
     """As the first release of a model of its own: nothing says that two networks are one task."""
     model = RegisteredModel.objects.create(name=_free_name(said), **_of_model(said))
-    release = Release.objects.create(model=model, number=1, data_source=said.data_source[:300])
+    release = Release.objects.create(model=model, number=1, **_of_release(said))
     return Variant.objects.create(
         release=release, name=VARIANT_NAME, iri=said.iri, **_of_variant(said)
     )
@@ -62,6 +62,10 @@ def _free_name(said: DescribedNetwork) -> str:
 
 def _of_model(said: DescribedNetwork) -> dict[str, Any]:
     return {"description": said.description, "category": said.category}
+
+
+def _of_release(said: DescribedNetwork) -> dict[str, Any]:
+    return {"data_source": said.data_source[:300], "notes": said.origin}
 
 
 def _of_variant(said: DescribedNetwork) -> dict[str, Any]:

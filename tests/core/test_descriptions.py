@@ -99,6 +99,12 @@ def test_the_older_namespaces_say_the_same():
         ("ObjectDetection", "OtherCategory", "nnet:OtherCategory names no category"),
         ("sosa_extend:Microphone", "sosa_extend:OtherSensor", "OtherSensor names no kind"),
         ("<urn:x:n>", "<n>", "known here as <urn:tinyfleet:described:it.ttl:n>"),
+        (
+            "a net",
+            'a net" ; schema:creator <None> ; rdfs:comment "',
+            "the schema:creator of Net is",
+        ),
+        ("om:kilobyte", '"KB"', "1 size is in KB; read as 1000 bytes each"),
         ("om:kilobyte", "om:kilobyte", "1 size is in om:kilobyte; read as 1000 bytes each"),
     ],
 )
@@ -127,6 +133,8 @@ def test_what_is_mended_is_not_known():
         ("8.08", "1e300", "not from 0 to 2"),
         ("om:kilobyte", "om:metre", "the RAM that Net needs is stated in om:metre"),
         ("; schema:unitCode om:kilobyte", "", "has no schema:unitCode; state one"),
+        ("<urn:x:n>", f"<urn:x:{'n' * 300}>", "has more than 300 characters"),
+        ('"TFLite Micro"', ",".join(f'"{n}"' for n in range(101)), "more than 100 platforms"),
         ("<urn:x:n>", "[]", "it.ttl: a neural network has no IRI"),
     ],
 )
@@ -134,6 +142,14 @@ def test_what_cannot_be_is_refused_with_a_sentence(written, instead, reason):
     text = NETWORK.replace("<urn:x:n> a", "[] a", 1) if instead == "[]" else NETWORK
     with pytest.raises(DescriptionRefused, match=reason):
         read(text.replace(written, instead))
+
+
+def test_more_kinds_of_sensors_than_anything_has_are_refused():
+    sources = "".join(
+        f"[] a sosa_extend:S{n} ; ssn_extend:provideInput <urn:x:in> ." for n in range(101)
+    )
+    with pytest.raises(DescriptionRefused, match="what feeds Net is more than 100 kinds"):
+        read(NETWORK + sources)
 
 
 # ---------------------------------------------------------- whatever comes, nothing else is raised
