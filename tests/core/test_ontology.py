@@ -48,6 +48,12 @@ def test_every_class_and_property_is_explained(graph):
         assert graph.value(term, DCTERMS.source), f"{term} has no source"
 
 
+def test_no_class_or_property_is_explained_twice(graph):
+    for term in terms(graph):
+        assert len(list(graph.objects(term, SKOS.definition))) == 1, term
+        assert len(set(graph.objects(term, RDF.type)) & set(DECLARED)) == 1, term
+
+
 def test_every_individual_is_named(graph):
     individuals = list(graph.subjects(RDF.type, OWL.NamedIndividual))
     assert [each for each in individuals if not graph.value(each, RDFS.label)] == []
