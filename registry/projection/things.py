@@ -9,6 +9,7 @@ Source: W3C TD, hypermedia and security ontologies; the TD ontology's alignment 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from functools import cache
 from urllib.parse import quote
@@ -62,6 +63,7 @@ _AFFORDANCES = {
     AffordanceKind.ACTION: ("action", "td:hasActionAffordance", "td:ActionAffordance"),
     AffordanceKind.EVENT: ("event", "td:hasEventAffordance", "td:EventAffordance"),
 }
+_KEY_LENGTH = 80
 _SENSED = frozenset({"readproperty", "observeproperty", "subscribeevent"})
 _CHANGED = frozenset({"writeproperty", "invokeaction"})
 
@@ -179,7 +181,7 @@ def _describe_affordance(
     device: Description, affordance: Affordance, thing: ThingDescription
 ) -> None:
     kind, relation, class_name = _AFFORDANCES[affordance.kind]
-    key = f"{kind}-{affordance.name}"
+    key = _key(kind, affordance.name)
     place = device.part(key).a(class_name).has("td:name", affordance.name)
     device.is_to(relation, place.iri.value)
     _describe_label(place, affordance.label, thing.terms.language)
@@ -187,6 +189,13 @@ def _describe_affordance(
         place.has("td:isObservable", affordance.observable)
     _describe_forms(place, affordance.forms, f"-{key}")
     _describe_quality(device, place, affordance, key, thing)
+
+
+def _key(kind: str, name: str) -> str:
+    """What the parts of an affordance are called; a long name once, not in every IRI."""
+    if len(name) <= _KEY_LENGTH:
+        return f"{kind}-{name}"
+    return f"long-{kind}-{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def _describe_quality(

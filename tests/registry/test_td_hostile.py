@@ -24,7 +24,7 @@ from registry.formats.thing_description import (
 from registry.models import CapabilityProfile, Device, FirmwareBuild, GraphChange
 from registry.projection.things import describe_thing
 from registry.services.things import import_thing
-from tests.registry.td_samples import LIMITS, THING, parsed, with_change
+from tests.registry.td_samples import LIMITS, TD_1_1, THING, parsed, with_change
 
 WIDE = DescriptionLimits(max_bytes=100_000_000, max_depth=32, max_affordances=1000)
 
@@ -156,6 +156,39 @@ ANY_JSON = st.recursive(
     max_leaves=8,
 )
 TYPES = st.sampled_from(["http://[x", "https://a.example/{b}", "urn:\ud7ff", "sx:Microphone"])
+
+
+LONG = "n" * 30_000
+MULTIPLIERS = {
+    "a long name in the IRI of every form": THING
+    | {"events": {LONG: {"forms": [{"href": "x"}] * 1000}}},
+    "a long prefix in every type": with_change("@context", [TD_1_1, {"p": f"https://a.b/{LONG}"}])
+    | {"@type": [f"p:{n}" for n in range(2000)]},
+    "a long pointer in every remark": with_change(
+        "actions", {LONG: {"forms": [{"href": "x", "additionalResponses": [{}] * 5000}]}}
+    ),
+    "schemes that combine all the schemes before them": THING
+    | {
+        "securityDefinitions": THING["securityDefinitions"]
+        | {f"c{n}": {"scheme": "combo", "allOf": ["key", f"c{n + 1}"]} for n in range(700)}
+        | {"c700": {"scheme": "nosec"}},
+        "forms": [{"href": "x", "op": "readallproperties"}] * 500,
+    },
+}
+
+
+@pytest.mark.parametrize("td", MULTIPLIERS.values(), ids=MULTIPLIERS)
+def test_a_description_does_not_become_many_times_its_size(td: dict[str, Any]) -> None:
+    text = json.dumps(td)
+    assert len(text) <= LIMITS.max_bytes
+    said = parsed(td)
+    subject = Description("https://w3id.org/tinyfleet/id/device/x")
+    describe_thing(subject, text)
+    assert subject.triples
+    written = sum(len(str(triple)) for triple in subject.triples)
+    remarked = sum(len(remark.pointer) for remark in said.remarks)
+    # A form of a few letters is five triples with IRIs; nothing grows by more than that.
+    assert written + remarked < 200 * len(text)
 
 
 # Like the other fuzz tests: seeded, and as many examples as TINYFLEET_FUZZ_EXAMPLES says.

@@ -55,6 +55,7 @@ ACCEPTED = [
     (LOGIN, oauth("code", "authorization", "token", "refresh")),
     (LOGIN, oauth("device")),
     (f"{PROPERTY}|forms|0|op", "writeproperty"),
+    (f"{PROPERTY}|forms|0|href", "x{/unit:3}{?unit*}{#unit,unit}"),
     (f"{PROPERTY}|forms|0|scopes", "read"),
     (f"{PROPERTY}|enum", [1, 2.5]),
     (f"{PROPERTY}|enum", [1, "unknown"]),
@@ -197,7 +198,9 @@ REFUSED = [
     (f"{FORM}|href", REMOVED, "/properties/temperature/forms/0", "lacks href"),
     (f"{FORM}|href", "a b", "/properties/temperature/forms/0/href", "no IRI"),
     (f"{FORM}|href", "x/{?a b}", "/properties/temperature/forms/0/href", "no IRI"),
-    (f"{FORM}|href", "x/{a-b}", "/properties/temperature/forms/0/href", "URI template"),
+    (f"{FORM}|href", "x/{unit*unit}", "/properties/temperature/forms/0/href", "URI template"),
+    (f"{FORM}|href", "x/{unit,}", "/properties/temperature/forms/0/href", "URI template"),
+    (f"{FORM}|href", "x/{{unit}}", "/properties/temperature/forms/0/href", "URI template"),
     (f"{FORM}|href", "x}", "/properties/temperature/forms/0/href", "URI template"),
     (f"{FORM}|href", "x{?when}", "/properties/temperature/forms/0/href", "'when'"),
     (f"{FORM}|href", "x/%zz", "/properties/temperature/forms/0/href", "no IRI"),
@@ -302,6 +305,12 @@ def test_an_older_document_is_held_to_the_older_rules(login: dict[str, Any]) -> 
     td = with_change(LOGIN, login)
     td["@context"] = [TD_1_0, *td["@context"][1:]]
     assert parsed(td).thing.terms.edition == TD_1_0
+
+
+def test_a_variable_may_have_a_hyphen_as_descriptions_in_use_do() -> None:
+    td = with_change("uriVariables|response-required", {"type": "boolean"})
+    td["forms"][0]["href"] = "all{?unit,response-required}"
+    assert parsed(td).thing.forms[0].href == "all{?unit,response-required}"
 
 
 def test_a_combination_of_many_combinations_is_read_once() -> None:

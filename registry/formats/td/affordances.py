@@ -61,7 +61,6 @@ def count_affordances(root: Node) -> int:
 def read_uri_variables(node: Node, names: Names) -> Names:
     """The names with those of `uriVariables`, which are single values with names of their own."""
     declared = node.optional("uriVariables", read_schema_map) or {}
-    keys = frozenset[str]().union(*names.security.variables.values())
     for name, schema in declared.items():
         place = node.member("uriVariables").member(name)
         if schema.kind in ("object", "array"):
@@ -69,7 +68,7 @@ def read_uri_variables(node: Node, names: Names) -> Names:
                 f"is an {schema.kind}, which no IRI can hold",
                 "Declare a variable for each single value",
             )
-        if name in keys:
+        if name in names.security.keys:
             place.refuse("is declared by a security scheme as well", "Give it another name")
     return names.with_variables(declared)
 

@@ -34,6 +34,8 @@ _TD_PREFIXES: Mapping[str, str] = {
 }
 _TD_TYPES = frozenset({"Thing"})  # the bare names that descriptions use of the TD vocabulary
 _MAX_STEPS = 8  # a term may be defined by a prefix that is defined by another; no real one goes on
+# Longer ones mean nothing to anybody, and a prefix can make many of a few letters.
+_MAX_TYPE_IRI = 300
 _ABSOLUTE = ("http://", "https://", "urn:")
 
 
@@ -77,6 +79,10 @@ class Terms:
 
     def type_iri(self, name: str) -> str | None:
         """The IRI that a semantic type stands for; None where only an unread context says."""
+        iri = self._type_iri(name)
+        return None if iri is None or len(iri) > _MAX_TYPE_IRI else iri
+
+    def _type_iri(self, name: str) -> str | None:
         iri = self._expand(name)
         prefix, colon, rest = iri.partition(":")
         if colon and prefix in _TD_PREFIXES and not rest.startswith("//"):

@@ -107,10 +107,8 @@ def _check_responses(node: Node, names: Names) -> None:
 def _check_variables(node: Node, form: Form, names: Names) -> None:
     """Each variable of the template is declared, and the ones that security needs are there."""
     used = set(template_variables(form.href) or ())
-    keys = [names.security.variables[name] for name in form.security]
-    needed = frozenset[str]().union(*keys)
-    offered = frozenset[str]().union(*names.security.variables.values())
-    for name in sorted(used - names.variables - offered):
+    needed = frozenset[str]().union(*(names.security.variables[name] for name in form.security))
+    for name in sorted(used - names.variables - names.security.keys):
         node.refuse(
             f"has the variable {shown(name)}, which uriVariables does not declare",
             "Declare it in uriVariables of the affordance or of the thing",

@@ -15,7 +15,8 @@ from datetime import datetime
 _NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f<>\"\\^`|]|%(?![0-9A-Fa-f]{2})")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
 _EXPRESSION = re.compile(r"\{([+#./;?&=,!@|]?)([^{}]*)\}")
-_VARIABLE = re.compile(r"((?:[A-Za-z0-9_.]|%[0-9A-Fa-f]{2})+)(?::[1-9][0-9]{0,3}|\*)?")
+# RFC 6570 allows letters, digits, _ . and %; descriptions in use have hyphens too.
+_VARIABLE = re.compile(r"([^:*]+)(?::[1-9][0-9]{0,3}|\*)?")
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII
 )

@@ -17,6 +17,8 @@ from registry.formats.td.refusal import DescriptionError, Remark, escaped, shown
 
 T = TypeVar("T")
 
+MAX_REMARKS = 100  # of one description; more tell nobody more
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -52,7 +54,8 @@ class Node:
 
     def remark(self, problem: str) -> None:
         """Note what is allowed here but may not be meant."""
-        self.reading.remarks.append(Remark(self.pointer, problem))
+        if len(self.reading.remarks) < MAX_REMARKS:
+            self.reading.remarks.append(Remark(self.pointer, problem))
 
     # ------------------------------------------------------------------ objects and arrays
 

@@ -40,11 +40,12 @@ class SecurityScheme:
 class SecurityDefinitions:
     """The schemes of a description by name.
 
-    `variables` are those that must stand in an IRI wherever a scheme is applied.
+    `variables` are those that must stand in an IRI wherever a scheme is applied, `keys` all such.
     """
 
     schemes: Mapping[str, SecurityScheme]
     variables: Mapping[str, frozenset[str]]
+    keys: frozenset[str]
 
 
 def read_definitions(node: Node) -> SecurityDefinitions:
@@ -62,7 +63,8 @@ def read_definitions(node: Node) -> SecurityDefinitions:
         scheme = schemes[name]
         own = {scheme.parameter} if scheme.location == "uri" and scheme.parameter else set()
         variables[name] = frozenset(own).union(*(variables[part] for part in scheme.all_of))
-    return SecurityDefinitions(schemes, variables)
+    keys = frozenset[str]().union(*variables.values())
+    return SecurityDefinitions(schemes, variables, keys)
 
 
 def _check_combined(
