@@ -46,9 +46,14 @@ def write_graphs(chunks: Iterable[Sequence[NamedGraph]], form: ExportFormat) -> 
 
 def _written(graphs: Sequence[NamedGraph], form: ExportFormat) -> bytes:
     if form is ExportFormat.TURTLE:
-        triples = (triple for _, of_graph in graphs for triple in of_graph)
+        triples = (triple for _, of_graph in graphs for triple in _by_subject(of_graph))
         return ox.serialize(triples, format=_WRITERS[form], prefixes=dict(PREFIXES)) or b""
     return ox.serialize(_quads(graphs), format=_WRITERS[form]) or b""
+
+
+def _by_subject(triples: Sequence[ox.Triple]) -> list[ox.Triple]:
+    """All that is said of one thing together, as people read Turtle."""
+    return sorted(triples, key=lambda triple: str(triple.subject))
 
 
 def _quads(graphs: Sequence[NamedGraph]) -> Iterator[ox.Quad]:

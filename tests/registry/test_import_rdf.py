@@ -136,22 +136,8 @@ def test_the_published_matching_comes_out_for_each_device(imported, descriptions
     assert (fits.total(), len(lines)) == (89, 207)
 
 
-IN_PUBLISHED_TERMS = """
-SELECT ?device ?network WHERE {
-  ?network a nnet:NeuralNetwork ; ssn:hasInput ?input ;
-    s3n:hasProcedureFeature/ssn-system:inCondition ?ram , ?flash .
-  ?ram a s3n_extend:RAM ; schema:minValue ?needs_ram ; schema:unitCode om:kilobyte .
-  ?flash a s3n_extend:Flash ; schema:minValue ?needs_flash ; schema:unitCode om:kilobyte .
-  ?device a s3n:SmartSensor ; ssn:hasSubSystem ?chip .
-  ?chip a s3n:MicroController ; s3n:hasSystemCapability/ssn-system:hasSystemProperty ?r , ?f .
-  ?r a s3n_extend:RAM ; schema:value ?has_ram ; schema:unitCode om:kilobyte .
-  ?f a s3n_extend:Flash ; schema:value ?has_flash ; schema:unitCode om:kilobyte .
-  FILTER (?needs_ram <= ?has_ram && ?needs_flash <= ?has_flash)
-  FILTER NOT EXISTS {
-    ?source ssn_extend:provideInput ?input ; a ?kind . ?kind rdfs:subClassOf sosa:Sensor .
-    FILTER NOT EXISTS { ?device ssn:hasSubSystem/a ?kind }
-  }
-}"""
+PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/import-rdf.md"
+IN_PUBLISHED_TERMS = re.findall(r"```sparql\n(.+?)```", PAGE.read_text(), re.DOTALL)[0]
 BY_VERDICT_EDGES = """
 SELECT ?device ?network WHERE {
   ?device tf:profile ?profile . ?network tf:hasVerdictOn|tf:fits|tf:unknownFor ?profile .
@@ -168,8 +154,8 @@ def test_sparql_answers_the_same_question_alike(ask):
          graph_iri(SubjectKind.VARIANT, ids[each["variant"]]))
         for each in matched() if each["verdict"] == "fits"
     }  # fmt: skip
-    for query in (IN_PUBLISHED_TERMS, BY_VERDICT_EDGES):
-        pairs = [(row["device"], row["network"]) for row in ask(HEAD + query)]
+    for query in (IN_PUBLISHED_TERMS, HEAD + BY_VERDICT_EDGES):
+        pairs = [(row["device"], row["network"]) for row in ask(query)]
         assert len(pairs) == len(expected) == 89
         assert set(pairs) == expected
 
