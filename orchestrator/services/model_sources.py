@@ -13,7 +13,8 @@ from django.conf import settings
 from orchestrator.gateways.mlflow import MlflowRefused, MlflowUnreachable
 from orchestrator.gateways.mlflow_models import MlflowModels, ModelVersion, RemoteFile
 from orchestrator.services.mlflow_sync import mlflow_url
-from registry.formats.model_file import FILE_SUFFIXES
+from registry.formats.errors import FormatError
+from registry.formats.model_file import FILE_SUFFIXES, files_beside, whole_file
 
 log = structlog.get_logger(__name__)
 
@@ -71,16 +72,17 @@ def fetch_model(reference: ModelReference, file: str = "") -> FetchedModel:
     try:
         models = MlflowModels(url, settings.NETWORK_TIMEOUT_S)
         version = _version(models, reference)
-        chosen = _choose(models.files(version), file, version)
-        _check_size(chosen.size_bytes, chosen.path)
-        data = models.download(version, chosen.path)
+        files = models.files(version)
+        chosen = _choose(files, file, version)
+        data = _whole(_Folder(models, version, files), chosen)
     except MlflowUnreachable as error:
         raise ModelSourceError(
             f"MLflow at {url} does not answer; set TINYFLEET_MLFLOW_URL to a server that does"
         ) from error
     except MlflowRefused as error:
         raise ModelSourceError(f"MLflow at {url} refuses: {error}") from error
-    _check_size(len(data), chosen.path)
+    except FormatError as error:
+        raise ModelSourceError(f"{chosen.path} of {version}: {error}") from error
     log.info("model_fetched", version=str(version), path=chosen.path, size_bytes=len(data))
     return FetchedModel(version, chosen.path, data)
 
@@ -108,16 +110,45 @@ def _choose(files: Sequence[RemoteFile], wanted: str, version: ModelVersion) -> 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """The files of one version, fetched one by one within the limit."""
+
+    models: MlflowModels
+    version: ModelVersion
+    files: Sequence[RemoteFile]
+
+    def fetch(self, path: str, room: int) -> bytes:
+        """One of them; ModelSourceError where it is not there or has more than `room` bytes."""
+        file = next((file for file in self.files if file.path == path), None)
+        if file is None:
+            raise ModelSourceError(f"{self.version} has no {path!r}, which its model needs")
+        _check_size(file.size_bytes, path, room)
+        data = self.models.download(self.version, path)
+        _check_size(len(data), path, room)
+        return data
+
+
+def _whole(folder: _Folder, chosen: RemoteFile) -> bytes:
+    """The file, with what it keeps in others beside it, as MLflow's own ONNX flavour does."""
+    limit = settings.ARTIFACT_MAX_BYTES
+    data = folder.fetch(chosen.path, limit)
+    beside: dict[str, bytes] = {}
+    for name in files_beside(data):
+        room = limit - len(data) - sum(map(len, beside.values()))
+        beside[name] = folder.fetch(str(PurePosixPath(chosen.path).parent / name), room)
+    return whole_file(data, beside, limit)
+
+
 def _named(files: Sequence[RemoteFile]) -> str:
     names = [file.path for file in files[:_SHOWN_FILES]]
     more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
     return (", ".join(names) + more) or "no file at all"
 
 
-def _check_size(size_bytes: int | None, path: str) -> None:
-    limit = settings.ARTIFACT_MAX_BYTES
-    if size_bytes is not None and size_bytes > limit:
+def _check_size(size_bytes: int | None, path: str, room: int) -> None:
+    if size_bytes is not None and size_bytes > room:
         raise ModelSourceError(
-            f"{path} has {size_bytes} bytes, more than the {limit} allowed; compress the model or"
+            f"{path} has {size_bytes} bytes, more than the {room} allowed; compress the model or"
             " raise TINYFLEET_ARTIFACT_MAX_BYTES"
         )

@@ -37,7 +37,7 @@ def read_network(data: bytes) -> Network:
     """
     if data[4:8] == b"TFL3":
         return tflite.parse(data)
-    if data[:1] and data[0] in _ONNX_TAGS:
+    if _is_onnx(data):
         return onnx.parse(data)
     kind = next(
         (f"; it is {name}" for start, name in _OTHERS.items() if data.startswith(start)), ""
@@ -48,3 +48,23 @@ def read_network(data: bytes) -> Network:
         "the start of the file",
         _REMEDY,
     )
+
+
+def files_beside(data: bytes) -> tuple[str, ...]:
+    """The files beside a model file that hold a part of it, by their paths from its folder.
+
+    Raises FormatError for a model file that is damaged and for a path that leads elsewhere.
+    """
+    return onnx.external_files(data) if _is_onnx(data) else ()
+
+
+def whole_file(data: bytes, beside: Mapping[str, bytes], max_bytes: int) -> bytes:
+    """The model as one file of at most `max_bytes` bytes, with what lies in the files beside it.
+
+    Raises FormatError where one of them is missing, too short or too long.
+    """
+    return onnx.with_contents(data, beside, max_bytes) if beside else data
+
+
+def _is_onnx(data: bytes) -> bool:
+    return data[4:8] != b"TFL3" and data[:1] != b"" and data[0] in _ONNX_TAGS

@@ -52,37 +52,38 @@ class MessageField:
 Schema: TypeAlias = Mapping[str, Mapping[int, MessageField]]
 
 
-class ProtobufReader:
-    """Walks one file. `where` arguments are linked tuples, spelt out only in an error."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One field where it lies: `start` is its tag, from `begin` to `end` its value."""
 
-    def __init__(self, data: bytes, schema: Schema) -> None:
-        self._view = memoryview(data)
-        self._schema = schema
+    number: int
+    wire: int
+    start: int
+    begin: int
+    end: int
+
+
+class WireScanner:
+    """Finds the fields of a message in one file, within its bounds and a budget for the whole.
+
+    `where` arguments are linked tuples, spelt out only in an error.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.view = memoryview(data)
         self._budget = STRUCTURE_MAX_BYTES
 
-    def root(self, message: str) -> Node:
-        """The file's tree as a mapping of the fields that are present; repeated ones are lists.
-
-        Raises FormatError where any length, tag or type is not what the format allows.
-        """
-        return self._message(0, len(self._view), message, (), MAX_DEPTH)
-
-    def _message(self, start: int, end: int, message: str, where: Where, depth: int) -> Node:
-        if depth == 0:
-            raise self._refused(f"messages lie more than {MAX_DEPTH} deep in each other", where)
-        fields = self._schema[message]
-        node: Node = {}
-        position = start
+    def spans(self, begin: int, end: int, where: Where) -> Iterator[Span]:
+        """The fields between two bytes, known or not, in the order in which they stand."""
+        position = begin
         while position < end:
+            start = position
             tag, position = self._varint(position, end, where)
             self._spend(_FIELD_COST, where)
-            field, wire = fields.get(tag >> 3), tag & 7
             if tag >> 3 == 0:
                 raise self._refused("a field has the number 0", where)
-            begin, position = self._extent(position, end, wire, where)
-            if field is not None:
-                self._read(node, field, wire, (begin, position), where, depth)
-        return node
+            value, position = self._extent(position, end, tag & 7, where)
+            yield Span(tag >> 3, tag & 7, start, value, position)
 
     def _extent(self, position: int, end: int, wire: int, where: Where) -> tuple[int, int]:
         """Where a value of that wire type begins and ends."""
@@ -99,6 +100,58 @@ class ProtobufReader:
                 f"a length reaches byte {position + length} where the message ends at {end}", where
             )
         return position, position + length
+
+    def _varint(self, position: int, end: int, where: Where) -> tuple[int, int]:
+        """An unsigned number in groups of seven bits, and where it ends."""
+        value = 0
+        for shift in range(0, 7 * _MAX_VARINT_BYTES, 7):
+            if position >= end:
+                raise self._refused(f"the message ends at byte {end} within a number", where)
+            octet = self.view[position]
+            position += 1
+            value |= (octet & 0x7F) << shift
+            if octet < 0x80:
+                return value & 0xFFFFFFFFFFFFFFFF, position
+        raise self._refused(f"a number takes more than {_MAX_VARINT_BYTES} bytes", where)
+
+    def _spend(self, cost: int, where: Where) -> None:
+        self._budget -= cost
+        if self._budget < 0:
+            raise FormatError(
+                f"the file's structure takes more than {STRUCTURE_MAX_BYTES} bytes to read",
+                path_text(where),
+                "Bring a network for a microcontroller; no such one is so large.",
+            )
+
+    def _refused(self, what: str, where: Where) -> FormatError:
+        return FormatError(what, path_text(where), _REMEDY)
+
+
+class ProtobufReader(WireScanner):
+    """Walks one file by its schema."""
+
+    def __init__(self, data: bytes, schema: Schema) -> None:
+        super().__init__(data)
+        self._schema = schema
+
+    def root(self, message: str) -> Node:
+        """The file's tree as a mapping of the fields that are present; repeated ones are lists.
+
+        Raises FormatError where any length, tag or type is not what the format allows.
+        """
+        return self.message(0, len(self.view), message, (), MAX_DEPTH)
+
+    def message(self, begin: int, end: int, message: str, where: Where, depth: int) -> Node:
+        """The message between two bytes, in which others lie at most `depth` deep."""
+        if depth == 0:
+            raise self._refused(f"messages lie more than {MAX_DEPTH} deep in each other", where)
+        fields = self._schema[message]
+        node: Node = {}
+        for span in self.spans(begin, end, where):
+            field = fields.get(span.number)
+            if field is not None:
+                self._read(node, field, span.wire, (span.begin, span.end), where, depth)
+        return node
 
     def _read(
         self,
@@ -126,17 +179,17 @@ class ProtobufReader:
         start, end = extent
         match field.wire, wire:
             case Wire.MESSAGE, 2:
-                yield self._message(start, end, field.message, where, depth - 1)
+                yield self.message(start, end, field.message, where, depth - 1)
             case Wire.TEXT, 2:
                 yield self._text(start, end, where)
             case (Wire.OCTETS, 2) | (Wire.BULK, _):
-                yield self._view[start:end]
+                yield self.view[start:end]
             case Wire.INTEGER, 0:
                 yield signed(self._varint(start, end, where)[0])
             case Wire.INTEGER, 2:
                 yield from self._packed_integers(start, end, where)
             case Wire.REAL, 5:
-                yield struct.unpack("<f", self._view[start:end])[0]
+                yield struct.unpack("<f", self.view[start:end])[0]
             case Wire.REAL, 2:
                 yield from self._packed_reals(start, end, where)
             case _:
@@ -152,7 +205,7 @@ class ProtobufReader:
         if (end - start) % 4:
             raise self._refused(f"{end - start} bytes are no whole number of floats", where)
         self._spend(4 * (end - start), where)
-        return struct.unpack(f"<{(end - start) // 4}f", self._view[start:end])
+        return struct.unpack(f"<{(end - start) // 4}f", self.view[start:end])
 
     def _text(self, start: int, end: int, where: Where) -> str:
         if end - start > MAX_NAME_BYTES and where[1] not in _PROSE:
@@ -160,32 +213,7 @@ class ProtobufReader:
                 f"a name has {end - start} bytes, more than {MAX_NAME_BYTES}", where
             )
         self._spend(end - start, where)
-        return bytes(self._view[start:end]).decode("utf-8", "surrogateescape")
-
-    def _varint(self, position: int, end: int, where: Where) -> tuple[int, int]:
-        """An unsigned number in groups of seven bits, and where it ends."""
-        value = 0
-        for shift in range(0, 7 * _MAX_VARINT_BYTES, 7):
-            if position >= end:
-                raise self._refused(f"the message ends at byte {end} within a number", where)
-            octet = self._view[position]
-            position += 1
-            value |= (octet & 0x7F) << shift
-            if octet < 0x80:
-                return value & 0xFFFFFFFFFFFFFFFF, position
-        raise self._refused(f"a number takes more than {_MAX_VARINT_BYTES} bytes", where)
-
-    def _spend(self, cost: int, where: Where) -> None:
-        self._budget -= cost
-        if self._budget < 0:
-            raise FormatError(
-                f"the file's structure takes more than {STRUCTURE_MAX_BYTES} bytes to read",
-                path_text(where),
-                "Bring a network for a microcontroller; no such one is so large.",
-            )
-
-    def _refused(self, what: str, where: Where) -> FormatError:
-        return FormatError(what, path_text(where), _REMEDY)
+        return bytes(self.view[start:end]).decode("utf-8", "surrogateescape")
 
 
 # Texts that people read, which may be as long as they like.
@@ -208,3 +236,12 @@ def unpack_varints(view: memoryview) -> Iterator[int]:
             value = shift = 0
         elif shift >= 7 * _MAX_VARINT_BYTES:
             return
+
+
+def encoded_varint(value: int) -> bytes:
+    """A number of zero or more in groups of seven bits."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])

@@ -205,7 +205,8 @@ def _check_contents(tensor: Tensor, where: str) -> None:
 
 
 def _quantization(node: Node | None) -> Quantization | None:
-    if not node or not node.get("scale"):
+    """None where there is no scale, or one that is no number: nothing can be told by it."""
+    if not node or not node.get("scale") or not all(map(math.isfinite, node["scale"])):
         return None
     return Quantization(
         node["scale"], node.get("zero_point", ()), node.get("quantized_dimension", 0)

@@ -6,12 +6,27 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
+from registry.formats.errors import FormatError
+from registry.formats.model_file import files_beside, whole_file
+
 
 def read_model_file(path: Path, max_bytes: int) -> bytes:
-    """Its bytes. CommandError where it cannot be read or is larger than `max_bytes`.
+    """Its bytes, with those that it keeps in files beside it. CommandError where that cannot be.
 
-    The size is asked first, so that a huge file is not read.
+    Sizes are asked first, so that more than `max_bytes` are not read.
     """
+    data = _read(path, max_bytes)
+    try:
+        beside = {}
+        for name in files_beside(data):
+            room = max_bytes - len(data) - sum(map(len, beside.values()))
+            beside[name] = _read(_beside(path, name), room)
+        return whole_file(data, beside, max_bytes)
+    except FormatError as error:
+        raise CommandError(f"{path}: {error}") from error
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
     try:
         size = path.stat().st_size
         if size > max_bytes:
@@ -22,3 +37,12 @@ def read_model_file(path: Path, max_bytes: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A file in the model's own folder, wherever links in there lead."""
+    folder = path.resolve().parent
+    found = (folder / name).resolve()
+    if not found.is_relative_to(folder):
+        raise CommandError(f"{path} keeps contents in {name!r}, which leads out of its folder")
+    return found

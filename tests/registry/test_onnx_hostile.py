@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -135,6 +136,13 @@ def test_numbers_that_double_at_each_node_stay_small():
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize(("scale", "zero"), [(np.nan, 0.0), (np.inf, 0.0), (0.5, np.inf)])
+def test_scales_and_zero_points_that_are_no_numbers_are_left_out(scale, zero):
+    held = {"s": np.float32(scale), "z": np.float32(zero)}
+    data = file([node("QuantizeLinear", "x s z", "y")], [info("x", [1])], [info("y", [1])], held)
+    json.dumps(describe(data).as_json(), allow_nan=False)
+
+
 def _nested(depth: int) -> bytes:
     """Graphs in attributes of nodes of graphs."""
     contents = b""
@@ -179,7 +187,7 @@ def _damaged(data: bytes, changes: list[tuple[int, bytes]]) -> bytes:
 
 def _only_format_errors(data: bytes) -> None:
     try:
-        describe(data).as_json()
+        json.dumps(describe(data).as_json(), allow_nan=False)
     except FormatError as error:
         assert error.what
         assert error.where

@@ -177,7 +177,7 @@ def test_a_constant_in_another_file_is_refused_with_a_way_out():
     held.data_location = TensorProto.EXTERNAL
     held.external_data.add(key="location", value="../../etc/passwd")
     made.graph.initializer.append(held)
-    with pytest.raises(ValueError, match=r"'w' lie in another file .*Save the model as one file"):
+    with pytest.raises(ValueError, match=r"'w' lie in another file .*or save it as one file"):
         read_network(made.SerializeToString())
 
 

@@ -5,6 +5,7 @@ which they can run, shapes that the file leaves out are inferred, and what says 
 quantized is noted at them. Format: https://onnx.ai/onnx/repo-docs/IR.html
 """
 
+from registry.formats.onnx.external import external_files, with_contents
 from registry.formats.onnx.model import MEDIA_TYPE, parse
 
-__all__ = ["MEDIA_TYPE", "parse"]
+__all__ = ["MEDIA_TYPE", "external_files", "parse", "with_contents"]

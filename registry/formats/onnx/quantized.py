@@ -7,6 +7,7 @@ https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,15 +55,16 @@ def note_quantization(
 ) -> None:
     """Record at the tensors what a node says of their scales and zero points.
 
-    Scales that are computed while the network runs are not known and leave nothing.
+    Scales that are computed while the network runs, or are no numbers, leave nothing.
     """
     name = operator.rpartition(".")[2]
     for place in _PLACES.get(name, ()):
         tensor = _at(outputs, 0) if place.tensor == _OUTPUT else _at(inputs, place.tensor)
         scales = tuple(map(float, _numbers(scope, _at(inputs, place.scale))))
-        if not tensor or not scales:
+        if not tensor or not scales or not all(map(math.isfinite, scales)):
             continue
-        zeros = tuple(map(int, _numbers(scope, _at(inputs, place.zero_point))))
+        given = _numbers(scope, _at(inputs, place.zero_point))
+        zeros = tuple(n for n in given if isinstance(n, int))
         along = axis if name in {"QuantizeLinear", "DequantizeLinear"} else place.axis
         dimension = _counted(along, scope.value(tensor)) if len(scales) > 1 else 0
         # A zero point that is left out is zero.

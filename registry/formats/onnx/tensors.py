@@ -93,8 +93,8 @@ def read_constant(node: Node, where: str) -> Constant:
         raise FormatError(
             f"the contents of {node.get('name', '')!r} lie in another file",
             where,
-            "Save the model as one file, e.g. onnx.save(onnx.load(path), path); registration keeps"
-            " one file for each variant.",
+            "Import it with manage.py import_model, which takes files beside the model along, or save"
+            " it as one file: onnx.save(onnx.load(path), path).",
         )
     if "segment" in node:
         raise FormatError("the tensor is cut into segments", where, _DAMAGED)
