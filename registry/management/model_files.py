@@ -17,7 +17,7 @@ def read_model_file(path: Path, max_bytes: int) -> bytes:
     """
     data = _read(path, max_bytes)
     try:
-        beside = {}
+        beside: dict[str, bytes] = {}
         for name in files_beside(data):
             room = max_bytes - len(data) - sum(map(len, beside.values()))
             beside[name] = _read(_beside(path, name), room)

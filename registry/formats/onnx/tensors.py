@@ -93,7 +93,7 @@ def read_constant(node: Node, where: str) -> Constant:
         raise FormatError(
             f"the contents of {node.get('name', '')!r} lie in another file",
             where,
-            "Import it with manage.py import_model, which takes files beside the model along, or save"
+            "Import it with manage.py import_model, which takes files beside it along, or save"
             " it as one file: onnx.save(onnx.load(path), path).",
         )
     if "segment" in node:
