@@ -100,6 +100,7 @@ REFUSED = [
     ("titles", ["x"], "/titles", "not an object"),
     ("descriptions", {"deutsch-": "x"}, "/descriptions", "no language tag"),
     ("@type", "tm:ThingModel", "/@type", "Thing Model"),
+    ("@type", ["https://www.w3.org/2019/wot/tm#ThingModel"], "/@type", "Thing Model"),
     ("@type", ["Thing", 5], "/@type/1", "not a text"),
     ("id", "mast", "/id", "scheme"),
     ("id", "urn:a b", "/id", "no IRI"),
@@ -289,6 +290,7 @@ def test_the_sample_itself_is_read_without_a_remark() -> None:
     [
         (f"{PROPERTY}|writeOnly", True, "read-only and write-only"),
         (f"{FORM}|op", "writeproperty", "a form is for writing"),
+        (f"{PROPERTY}|minimum", 86, "has a minimum above its maximum"),
         ("security", ["basic", "open"], "deprecates"),
         (f"{PROPERTY}|items", {"type": "array"}, "array without items"),
         (BASIC, {"scheme": "basic", "in": "auto", "name": "x"}, "though its place is auto"),

@@ -127,6 +127,12 @@ STRICTER = [
         at="/(pattern|properties|contentEncoding|contentMediaType|version/model)$",
     ),
     Difference(
+        "the class of Thing Models has other spellings than tm:ThingModel",
+        "Thing Model",
+        "@type",
+        "https://www.w3.org/2019/wot/tm#ThingModel",
+    ),
+    Difference(
         "links are not counted",
         "more than one link",
         "links",

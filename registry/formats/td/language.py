@@ -12,6 +12,8 @@ from registry.formats.td.grammar import is_language_tag
 from registry.formats.td.node import Node
 from registry.formats.td.refusal import shown
 
+_THING_MODEL = "https://www.w3.org/2019/wot/tm#ThingModel"
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -62,7 +64,7 @@ def read_types(node: Node) -> tuple[str, ...]:
 
 def _types(node: Node) -> tuple[str, ...]:
     types = node.strings()
-    if "tm:ThingModel" in types:
+    if any(node.reading.terms.type_iri(name) == _THING_MODEL for name in types):
         node.refuse(
             "is that of a Thing Model, not of one thing",
             "Make a Thing Description from the model and bring that",

@@ -149,6 +149,7 @@ def _is_of(kind: str, value: Any) -> bool:
     return isinstance(value, _PYTHON[kind])
 
 
+_LIMITS = (("minimum", "maximum"), ("minItems", "maxItems"), ("minLength", "maxLength"))
 _PYTHON: Mapping[str, type] = {"boolean": bool, "string": str, "object": dict, "array": list}
 
 
@@ -168,5 +169,8 @@ def _remark(node: Node, kind: str | None) -> None:
         node.remark("is an array without items: what stands in it is not said")
     if kind == "object" and "properties" not in schema:
         node.remark("is an object without properties: what stands in it is not said")
+    for least, most in _LIMITS:
+        if least in schema and most in schema and schema[least] > schema[most]:
+            node.remark(f"has a {least} above its {most}, so no value fits")
     if schema.get("readOnly") and schema.get("writeOnly"):
         node.remark("is read-only and write-only at once")
