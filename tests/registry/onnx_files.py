@@ -70,3 +70,37 @@ def field(number: int, contents: bytes | int) -> bytes:
     if isinstance(contents, int):
         return varint(number << 3) + varint(contents)
     return varint(number << 3 | 2) + varint(len(contents)) + contents
+
+
+def computed_shapes() -> bytes:
+    """Shapes that are computed, and quantized tensors."""
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s zero", "n", axis=0),
+        node("Concat", "n rest", "t", axis=0),
+        node("Reshape", "x t", "r"),
+        node("QuantizeLinear", "r scale", "q"),
+        node("DequantizeLinear", "q scale", "d"),
+        node("Slice", "d zero two axis", "c"),
+        node("Einsum", "c c", "y", equation="ij,kj->ik"),
+    ]
+    held = {
+        "zero": np.array([0]),
+        "rest": np.array([-1]),
+        "two": np.array([2]),
+        "axis": np.array([1]),
+        "scale": np.float32(0.5),
+    }
+    return file(nodes, [info("x", ["n", 3, 4])], [info("y", None)], held)
+
+
+def control_flow() -> bytes:
+    """A loop and a recurrent layer behind it."""
+    body = graph(
+        [node("Identity", "go", "on"), node("Add", "s x", "t")],
+        [info("i", [], TensorProto.INT64), info("go", [], TensorProto.BOOL), info("s", None)],
+        [info("on", None, TensorProto.BOOL), info("t", None)],
+    )
+    nodes = [node("Loop", "n _ x", "last", body=body), node("LSTM", "last w r", "y", hidden_size=2)]
+    held = {"n": np.array(5), "w": np.ones((1, 8, 4), "f"), "r": np.ones((1, 8, 2), "f")}
+    return file(nodes, [info("x", [3, 1, 4])], [info("y", None)], held)

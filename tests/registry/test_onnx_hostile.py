@@ -16,7 +16,17 @@ from registry.footprint.description import describe
 from registry.formats.errors import FormatError
 from registry.formats.model_file import read_network
 from registry.formats.protobuf_reader import MAX_DEPTH, MAX_NAME_BYTES
-from tests.registry.onnx_files import dense, field, file, graph, info, node, varint
+from tests.registry.onnx_files import (
+    computed_shapes,
+    control_flow,
+    dense,
+    field,
+    file,
+    graph,
+    info,
+    node,
+    varint,
+)
 
 GOOD = dense()
 VERSION = field(1, 8)
@@ -217,37 +227,4 @@ def test_damaged_and_truncated_real_files(data_dir, data):
 def _real(data_dir: Path) -> list[bytes]:
     """A real file, and its structure alone: without weights most damage hits names and numbers."""
     whole = (data_dir / "magic-wand/model.onnx").read_bytes()
-    return [whole, GOOD, _structure(), _control_flow()]
-
-
-def _structure() -> bytes:
-    """Shapes that are computed, and quantized tensors."""
-    nodes = [
-        node("Shape", "x", "s"),
-        node("Gather", "s zero", "n", axis=0),
-        node("Concat", "n rest", "t", axis=0),
-        node("Reshape", "x t", "r"),
-        node("QuantizeLinear", "r scale", "q"),
-        node("DequantizeLinear", "q scale", "d"),
-        node("Slice", "d zero two axis", "c"),
-        node("Einsum", "c c", "y", equation="ij,kj->ik"),
-    ]
-    held = {
-        "zero": np.array([0]),
-        "rest": np.array([-1]),
-        "two": np.array([2]),
-        "axis": np.array([1]),
-        "scale": np.float32(0.5),
-    }
-    return file(nodes, [info("x", ["n", 3, 4])], [info("y", None)], held)
-
-
-def _control_flow() -> bytes:
-    body = graph(
-        [node("Identity", "go", "on"), node("Add", "s x", "t")],
-        [info("i", [], TensorProto.INT64), info("go", [], TensorProto.BOOL), info("s", None)],
-        [info("on", None, TensorProto.BOOL), info("t", None)],
-    )
-    nodes = [node("Loop", "n _ x", "last", body=body), node("LSTM", "last w r", "y", hidden_size=2)]
-    held = {"n": np.array(5), "w": np.ones((1, 8, 4), "f"), "r": np.ones((1, 8, 2), "f")}
-    return file(nodes, [info("x", [3, 1, 4])], [info("y", None)], held)
+    return [whole, GOOD, computed_shapes(), control_flow()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -12,6 +13,8 @@ from ontology.query_guard import QueryRefused, examine
 from registry.footprint.description import describe
 from registry.formats.tflite import FormatError, parse, strip_names
 from tests.contract.test_fuzz import DECODERS, damaged
+from tests.registry.onnx_files import computed_shapes, control_flow
+from tests.registry.onnx_files import dense as onnx_dense
 from tests.registry.tiny_networks import dense
 
 pytestmark = pytest.mark.soak
@@ -53,8 +56,18 @@ def test_arbitrary_bytes_as_messages(name, payload):
 @given(damaged(NETWORK))
 def test_damaged_networks(data):
     try:
-        describe(data).as_json()
+        json.dumps(describe(data).as_json(), allow_nan=False)
         strip_names(data)
+    except FormatError as error:
+        assert all((error.what, error.where, error.remedy))
+
+
+@pytest.mark.parametrize("good", [onnx_dense(), computed_shapes(), control_flow()])
+@many(3000)
+@given(data=st.data())
+def test_damaged_onnx_networks(good, data):
+    try:
+        json.dumps(describe(data.draw(damaged(good))).as_json(), allow_nan=False)
     except FormatError as error:
         assert all((error.what, error.where, error.remedy))
 

@@ -16,6 +16,7 @@ from registry.formats.onnx.declared import (
     declared_value,
     input_value,
 )
+from registry.formats.onnx.functions import OPSETS, FunctionUnfolder
 from registry.formats.onnx.inference import infer
 from registry.formats.onnx.order import in_order
 from registry.formats.onnx.quantized import note_quantization
@@ -26,6 +27,7 @@ from registry.formats.tflite_names import text
 from registry.formats.tree import Node
 
 DEFAULT_DOMAINS = {"", "ai.onnx"}
+MAX_GRAPH_DEPTH = 40
 _REMEDY = "Export the model again; onnx.checker.check_model names such faults too."
 # How a description names the subgraph of each attribute.
 _SUBGRAPH_NAMES = {"then_branch": "then_subgraph", "else_branch": "else_subgraph"}
@@ -34,8 +36,9 @@ _SUBGRAPH_NAMES = {"then_branch": "then_subgraph", "else_branch": "else_subgraph
 class GraphReader:
     """Reads the graphs of one file into `subgraphs`, the main one first."""
 
-    def __init__(self, opsets: Mapping[str, int]) -> None:
+    def __init__(self, opsets: Mapping[str, int], functions: Sequence[Node] = ()) -> None:
         self._opsets = opsets
+        self._functions = FunctionUnfolder(functions)
         self._batch: frozenset[str] = frozenset()
         self.subgraphs: list[Subgraph | None] = []
 
@@ -50,10 +53,14 @@ class GraphReader:
         """Its number among the subgraphs and its outputs; `given` are the inputs of a body."""
         number = len(self.subgraphs)
         self.subgraphs.append(None)
-        scope = Scope(outer)
+        scope = Scope(outer, depth=0 if outer is None else outer.depth + 1)
+        if scope.depth > MAX_GRAPH_DEPTH:
+            raise FormatError(
+                f"graphs lie more than {MAX_GRAPH_DEPTH} deep in each other", where, _REMEDY
+            )
         inputs = self._define_inputs(graph, where, scope, given)
         declared = self._declared(graph, where)
-        nodes = graph.get("node", [])
+        nodes = self._functions.unfold(graph.get("node", ()), where)
         operators = [
             self._node(nodes[place], index, f"{where}.node[{place}]", scope, declared)
             for index, place in enumerate(in_order(nodes, scope, where))
@@ -122,9 +129,10 @@ class GraphReader:
         """The operator's name, with its domain unless it is ONNX's own, and its opset version."""
         domain = text(node.get("domain", ""))
         name = text(node.get("op_type", ""))
+        opsets = node.get(OPSETS) or self._opsets
         if domain in DEFAULT_DOMAINS:
-            return name, self._opsets.get("", 1)
-        return f"{domain}.{name}", self._opsets.get(domain, 1)
+            return name, opsets.get("", 1)
+        return f"{domain}.{name}", opsets.get(domain, 1)
 
     def _bodies(
         self, node: Node, call: Call, where: str, scope: Scope

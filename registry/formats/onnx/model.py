@@ -26,8 +26,7 @@ def parse(data: bytes) -> Network:
         raise FormatError("the model names no version of ONNX", "ir_version", _NOT_ONNX)
     if "graph" not in tree:
         raise FormatError("the model has no graph", "graph", _NOT_ONNX)
-    opsets = _opsets(tree)
-    reader = GraphReader(opsets)
+    reader = GraphReader(_opsets(tree), tree.get("functions", ()))
     reader.read(tree["graph"])
     subgraphs = tuple(graph for graph in reader.subgraphs if graph is not None)
     names = {(node.name, node.version) for graph in subgraphs for node in graph.operators}

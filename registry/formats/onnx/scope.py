@@ -16,6 +16,7 @@ class Scope:
     """One graph while it is read. `indices` gives each name its place among `order`."""
 
     outer: Scope | None = None
+    depth: int = 0
     values: dict[str, Value] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
     quantizations: dict[str, Quantization] = field(default_factory=dict)
