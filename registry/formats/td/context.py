@@ -34,8 +34,8 @@ _TD_PREFIXES: Mapping[str, str] = {
 }
 _TD_TYPES = frozenset({"Thing"})  # the bare names that descriptions use of the TD vocabulary
 _MAX_STEPS = 8  # a term may be defined by a prefix that is defined by another; no real one goes on
-# Longer ones mean nothing to anybody, and a prefix can make many of a few letters.
-_MAX_TYPE_IRI = 300
+# Longer ones mean nothing to anybody, and a prefix makes many of a few letters.
+_MAX_IRI = 300
 _ABSOLUTE = ("http://", "https://", "urn:")
 
 
@@ -80,7 +80,7 @@ class Terms:
     def type_iri(self, name: str) -> str | None:
         """The IRI that a semantic type stands for; None where only an unread context says."""
         iri = self._type_iri(name)
-        return None if iri is None or len(iri) > _MAX_TYPE_IRI else iri
+        return None if iri is None or len(iri) > _MAX_IRI else iri
 
     def _type_iri(self, name: str) -> str | None:
         iri = self._expand(name)
@@ -137,14 +137,19 @@ def read_context(context: Any) -> Terms:
             if name.startswith("@"):
                 keywords[name] = _keyword(name, value, place)
             elif (target := _target(value, place)) is not None:
-                definitions[name] = target
+                definitions[name] = _bounded(target)
     return Terms(
         definitions,
-        keywords.get("@vocab"),
+        _bounded(keywords.get("@vocab") or "") or None,
         keywords.get("@language"),
         edition,
         foreign="@import" in keywords or any(_is_foreign(part) for part in parts),
     )
+
+
+def _bounded(iri: str) -> str:
+    """Nothing in place of what is too long to stand for anything."""
+    return iri if len(iri) <= _MAX_IRI else ""
 
 
 def _is_foreign(part: Any) -> bool:
