@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 
-from ontology.facts import Figure, Metric, RuntimeId, Status
+from ontology.facts import Figure, Metric, RuntimeId
 from registry.models import BoardType, Device, Measurement, Runtime, Variant
 from registry.services.changes import update
 
@@ -53,17 +53,6 @@ def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Meas
     if not created:
         update(row, values)
     return row
-
-
-@transaction.atomic
-def replace_published(variant: Variant, source: str, figures: Sequence[Figure]) -> bool:
-    """Let a source's published figures for a variant be exactly these; whether that changed any."""
-    rows = variant.measurements.filter(status=Status.PUBLISHED.value, source=source)
-    before = set(rows.values_list("metric", "value", "precision"))
-    kept = {row.pk for row in record(variant, figures)}
-    for row in rows.exclude(pk__in=kept):
-        row.delete()
-    return before != set(rows.values_list("metric", "value", "precision"))
 
 
 def runtime_row(runtime: RuntimeId) -> Runtime:

@@ -26,8 +26,8 @@ from ontology.descriptions import (
 )
 from ontology.descriptions.documents import MEDIA_TYPES, too_large
 from registry.services.changes import Change
-from registry.services.described_devices import keep_device
-from registry.services.described_networks import keep_network
+from registry.services.described_devices import keep_devices
+from registry.services.described_networks import keep_networks
 
 __all__ = ["DescriptionRefused", "Document", "DocumentRefused", "RdfReport"]
 __all__ += ["document_limits", "import_documents", "read_documents"]
@@ -100,8 +100,8 @@ def import_documents(documents: Iterable[Document]) -> RdfReport:
     said = read_descriptions(_graph(documents))
     with transaction.atomic():
         report = RdfReport(
-            devices=Counter(keep_device(each) for each in said.devices),
-            networks=Counter(keep_network(each) for each in said.networks),
+            devices=keep_devices(said.devices),
+            networks=keep_networks(said.networks),
             mends=said.mends,
         )
     log.info("rdf_imported", devices=len(said.devices), networks=len(said.networks))

@@ -117,6 +117,12 @@ def test_a_device_that_describes_itself_is_believed(tmp_path, make_device, make_
     assert (device.iri, device.profile_id) == (iri, own)
 
 
+def test_two_names_of_one_of_our_devices_are_refused(tmp_path):
+    names = (f"{PREFIXES['id']}device/hall", "urn:tinyfleet:device:hall")
+    two = "".join(DEVICE.replace("urn:x:1", name) for name in names)
+    assert "> are both hall" in refused(write(tmp_path, "it.ttl", two))
+
+
 def test_a_hundred_megabytes_are_not_even_read(tmp_path):
     file = tmp_path / "literals.ttl"
     with file.open("wb") as stream:
