@@ -6,7 +6,7 @@
 
 from ontology.matching.figures import accuracy_of, best_figure
 from ontology.matching.ranking import rank, relative_headroom
-from ontology.matching.rules import assess
+from ontology.matching.rules import assess, restrict
 from ontology.matching.sentences import explain
 from ontology.matching.table import MatchTable, match_all
 
@@ -19,4 +19,5 @@ __all__ = [
     "match_all",
     "rank",
     "relative_headroom",
+    "restrict",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 from ontology.facts import (
@@ -23,17 +24,31 @@ from ontology.matching.sensing import describe_need, describe_sensor, satisfies
 Rule: TypeAlias = Callable[[Need, Capacity], Reason]
 
 
-def assess(need: Need, capacity: Capacity, limits: Limits | None = None) -> Verdict:
+def assess(
+    need: Need,
+    capacity: Capacity,
+    limits: Limits | None = None,
+    only: Collection[Constraint] | None = None,
+) -> Verdict:
     """Judge one variant on one profile: one reason a constraint, in the order of `Constraint`.
 
     A fact that is not known makes its constraint unknown, never a fit; one failed constraint
-    decides, whatever else is unknown.
+    decides, whatever else is unknown. With `only`, no other constraint is judged; limits, which
+    are asked for by name, always are.
     """
-    reasons = tuple(rule(need, capacity) for rule in RULES.values())
+    asked = (rule for constraint, rule in RULES.items() if only is None or constraint in only)
+    reasons = tuple(rule(need, capacity) for rule in asked)
     if limits is not None:
         reasons += tuple(on_request(need, capacity, limits))
     answer = combine(reason.holds for reason in reasons)
     return Verdict(need.variant, capacity.profile, answer, reasons, capacity.assumed)
+
+
+def restrict(verdict: Verdict, only: Collection[Constraint]) -> Verdict:
+    """A verdict as it were if only these constraints had been asked."""
+    reasons = tuple(reason for reason in verdict.reasons if reason.constraint in only)
+    answer = combine(reason.holds for reason in reasons)
+    return replace(verdict, answer=answer, reasons=reasons)
 
 
 def combine(outcomes: Iterable[bool | None]) -> Answer:

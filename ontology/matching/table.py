@@ -6,7 +6,7 @@ blocks, and only the one that is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -40,11 +40,18 @@ class MatchTable:
     fits, 0 unknown, -1 fails. Both are made when first asked for, then kept.
     """
 
-    def __init__(self, needs: Sequence[Need], columns: CapacityColumns) -> None:
+    def __init__(
+        self,
+        needs: Sequence[Need],
+        columns: CapacityColumns,
+        only: Collection[Constraint] | None = None,
+    ) -> None:
         self.needs = needs
         self.columns = columns
-        self._sets = {c: ask_sets(c, needs, columns) for c in SET_QUESTIONS}
-        self._sizes = {c: ask_sizes(c, needs, columns) for c in SIZE_QUESTIONS}
+        self.only = only
+        sets, sizes = _asked(SET_QUESTIONS, only), _asked(SIZE_QUESTIONS, only)
+        self._sets = {c: ask_sets(c, needs, columns) for c in sets}
+        self._sizes = {c: ask_sizes(c, needs, columns) for c in sizes}
 
     @property
     def capacities(self) -> Sequence[Capacity]:
@@ -69,21 +76,27 @@ class MatchTable:
 
     def verdict(self, need: int, capacity: int) -> Verdict:
         """One pair with its reasons, by position; made when asked for."""
-        return assess(self.needs[need], self.capacities[capacity])
+        return assess(self.needs[need], self.capacities[capacity], only=self.only)
 
     def verdicts(self) -> Iterator[Verdict]:
         """Every pair with its reasons, need by need."""
         for need in self.needs:
             for capacity in self.capacities:
-                yield assess(need, capacity)
+                yield assess(need, capacity, only=self.only)
 
     def _outcomes(self, needs: slice) -> Outcomes:
         """Sets by kind first, of which there are fewer; then the sizes by capacity."""
-        sets = [each.by_kind(needs) for each in self._sets.values()]
-        by_kind: Outcomes = np.minimum.reduce(sets)
-        found: Outcomes = by_kind.take(self.columns.kind_of, axis=1)
+        found: Outcomes = self._outcomes_of_sets(needs)
         for each in self._sizes.values():
             np.minimum(found, each.outcomes(needs), out=found)
+        return found
+
+    def _outcomes_of_sets(self, needs: slice) -> Outcomes:
+        sets = [each.by_kind(needs) for each in self._sets.values()]
+        if not sets:
+            return np.full((len(self.needs[needs]), len(self.columns)), HOLDS, dtype=np.int8)
+        by_kind: Outcomes = np.minimum.reduce(sets)
+        found: Outcomes = by_kind.take(self.columns.kind_of, axis=1)
         return found
 
     def _whole(self, outcomes_of: OfBlock) -> Outcomes:
@@ -95,13 +108,22 @@ class MatchTable:
         return whole
 
 
+def _asked(
+    questions: Iterable[Constraint], only: Collection[Constraint] | None
+) -> list[Constraint]:
+    return [constraint for constraint in questions if only is None or constraint in only]
+
+
 def match_all(
-    needs: Sequence[Need], capacities: Sequence[Capacity] | CapacityColumns
+    needs: Sequence[Need],
+    capacities: Sequence[Capacity] | CapacityColumns,
+    only: Collection[Constraint] | None = None,
 ) -> MatchTable:
     """Judge every pair as `assess` does, without making a reason for each.
 
-    Who judges again and again gives the columns, which are worked out once.
+    Who judges again and again gives the columns, which are worked out once. With `only`, no other
+    constraint is judged.
     """
     if not isinstance(capacities, CapacityColumns):
         capacities = CapacityColumns.of(capacities)
-    return MatchTable(needs, capacities)
+    return MatchTable(needs, capacities, only)

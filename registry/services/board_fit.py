@@ -13,7 +13,6 @@ from registry.formats.model_file import MEDIA_TYPES
 from registry.models import BoardType, CapabilityProfile
 from registry.projection import facts
 from registry.services.lookup import LookupFailed
-from registry.services.matching import restrict
 
 # A file says nothing of the sensors that will feed it.
 _ASKED = (
@@ -43,8 +42,8 @@ def judge_file(data: bytes, board_slug: str, kernels: str) -> BoardFit:
     board = find_board(board_slug)
     target = Board(board.slug, board.core)
     description = describe(data, board=target, kernels=kernels)
-    verdict = assess(_need(description), _capacity(board, kernels))
-    return BoardFit(board, description, restrict(verdict, _ASKED))
+    verdict = assess(_need(description), _capacity(board, kernels), only=_ASKED)
+    return BoardFit(board, description, verdict)
 
 
 def find_board(slug: str) -> BoardType:

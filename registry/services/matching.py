@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from ontology.facts import Answer, Capacity, Constraint, Limits, Need, Reason, Verdict
 from ontology.matching import accuracy_of, assess, rank
-from ontology.matching.rules import combine
+from ontology.matching import restrict as restrict
 from registry.models import CapabilityProfile, Device, Release, Variant
 from registry.projection.facts import (
     BareBoard,
@@ -51,8 +51,14 @@ def assess_pair(device: Device, variant: Variant, limits: Limits | None = None) 
     return assess(need, capacity, limits)
 
 
-def assess_all(devices: Iterable[Device], variants: Iterable[Variant]) -> Iterator[PairVerdict]:
+def assess_all(
+    devices: Iterable[Device],
+    variants: Iterable[Variant],
+    only: Collection[Constraint] | None = None,
+) -> Iterator[PairVerdict]:
     """Judge every pair, variant by variant; devices that share a profile share the verdict.
+
+    With `only`, no other constraint is judged.
 
     The devices are read once, the variants one after the other, so memory grows with the devices
     and the profiles, not with the pairs.
@@ -62,7 +68,7 @@ def assess_all(devices: Iterable[Device], variants: Iterable[Variant]) -> Iterat
     rows = variants_with_needs().in_bulk([variant.pk for variant in variants])
     for variant in sorted(rows.values(), key=_by_name):
         need = need_of(variant)
-        verdicts = {key: assess(need, capacity) for key, capacity in capacities.items()}
+        verdicts = {key: assess(need, capacity, only=only) for key, capacity in capacities.items()}
         for device in members:
             yield PairVerdict(device, variant, verdicts[device.profile_id])
 
@@ -129,14 +135,6 @@ def devices_with(
     matching = {key for key, verdict in verdicts.items() if verdict.answer is answer}
     condition = Q(profile__in=[key for key in matching if key is not None])
     return devices.filter(condition | Q(profile=None) if None in matching else condition)
-
-
-def restrict(verdict: Verdict, constraints: Iterable[Constraint]) -> Verdict:
-    """The verdict if only these constraints were asked."""
-    wanted = set(constraints)
-    reasons = tuple(reason for reason in verdict.reasons if reason.constraint in wanted)
-    answer = combine(reason.holds for reason in reasons)
-    return replace(verdict, answer=answer, reasons=reasons)
 
 
 def reason_json(reason: Reason) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ontology.facts import Answer, Constraint, Figure, Metric, Need, Reason, Status, Verdict
-from ontology.matching import accuracy_of, assess, explain, match_all, rank
+from ontology.matching import accuracy_of, assess, explain, match_all, rank, restrict
+from ontology.matching.rules import RULES
 from ontology.matching.table import FAILS, HOLDS, UNKNOWN
 from tests.core.catalogues import capacities, needs
 
@@ -22,6 +23,22 @@ def test_the_table_equals_assess(many_needs, many_capacities):
             for reason in expected.reasons:
                 assert table.holds[reason.constraint][row, column] == CODE[reason.holds]
     assert len(list(table.verdicts())) == len(many_needs) * len(many_capacities)
+
+
+@given(
+    st.lists(needs, max_size=3),
+    st.lists(capacities, max_size=3),
+    st.sets(st.sampled_from(list(RULES)), min_size=1),
+)
+def test_asking_some_constraints_only_equals_leaving_the_others_out(many, places, only):
+    table = match_all(many, places, only=only)
+    assert set(table.holds) == only
+    for row, need in enumerate(many):
+        for column, capacity in enumerate(places):
+            expected = assess(need, capacity, only=only)
+            assert expected == restrict(assess(need, capacity), only)
+            assert table.answer(row, column) is expected.answer
+            assert table.verdict(row, column) == expected
 
 
 def verdict(variant, answer=Answer.FITS, headroom=0):
