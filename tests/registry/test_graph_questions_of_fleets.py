@@ -49,7 +49,7 @@ def test_which_constraints_keep_a_variant_off_how_many_devices(world):
 def test_which_operators_block_the_most_variants(world):
     store = projected()
     assert answers(store, "blocking-operators") == [
-        {"operator": "RESHAPE", "variants": 1, "devices": 2}
+        {"operator": "RESHAPE", "variants": 1, "lackingIn": 1}
     ]
 
 
