@@ -39,9 +39,10 @@ class ShadowInline(ReadOnlyInline):
 class DeviceAdmin(ReadOnlyAdmin):
     list_display = ["device_id", "board", "status_label", "online", "runs", "seen"]
     list_filter = ["status", "profile__board", "fleets", "installed", "shadow__online"]
-    search_fields = ["device_id", "profile__board__name"]
+    search_fields = ["device_id", "iri", "description", "profile__board__name"]
     list_select_related = ["profile__board", "installed__release__model", "shadow"]
-    fields = ["device_id", "status", "profile", "fleets", "installed", "what_fits", "td"]
+    fields = ["device_id", "iri", "description", "status", "profile", "fleets", "installed"]
+    fields += ["what_fits", "td"]
     readonly_fields = ["what_fits", "td"]  # a form would change its line ends
     inlines = [ShadowInline, DeploymentInline]
     actions_detail = ["accept", "reject", "revoke"]

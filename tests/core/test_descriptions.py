@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pyoxigraph as ox
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from ontology.descriptions.terms import OTHER_NAMESPACES
 from ontology.namespaces import PREFIXES, expand
 from ontology.rdf_parser import NO_BASE, ParseRequest, answer
 
+# Like the other fuzz tests: seeded, and as many examples as TINYFLEET_FUZZ_EXAMPLES says.
+EXAMPLES = int(os.environ.get("TINYFLEET_FUZZ_EXAMPLES", "100"))
 HEAD = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items())
 DEVICE = """
 <urn:x:1> a s3n:SmartSensor ; td:title "One"@en , "Eins"@de ; td:description "A board" ;
@@ -177,7 +181,7 @@ literals = st.one_of(
 triples = st.builds(ox.Triple, nodes, things, st.one_of(nodes, literals))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
 @given(st.lists(triples, max_size=25))
 def test_any_graph_is_read_or_refused(found):
     graph = Graph()
@@ -213,7 +217,7 @@ SAMPLES = {
 }
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=2 * EXAMPLES, deadline=None, derandomize=True)
 @given(st.data())
 def test_any_bytes_are_parsed_or_refused(data):
     media_type = data.draw(st.sampled_from(sorted(SAMPLES)))
