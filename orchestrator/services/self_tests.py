@@ -15,6 +15,7 @@ from orchestrator.protocol.self_test import (
     SelfTest,
     self_test_input,
 )
+from registry.formats.network import FileFormat
 from registry.models import Variant
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,7 @@ TOLERANCE = 4
 
 
 def self_test_of(variant: Variant) -> SelfTest | None:
-    """The variant's self-test; None for a network that is not int8 in and out with one input.
+    """The variant's self-test; None but for a .tflite file, int8 in and out, with one input.
 
     Computed with the int8 file itself at the first call and kept.
     """
@@ -40,7 +41,8 @@ def self_test_of(variant: Variant) -> SelfTest | None:
 
 def _is_testable(variant: Variant) -> bool:
     inputs, outputs = variant.description.get("inputs", []), variant.description.get("outputs", [])
-    if len(inputs) != 1 or not outputs:
+    is_tflite = variant.description.get("format", FileFormat.TFLITE) == FileFormat.TFLITE
+    if len(inputs) != 1 or not outputs or not is_tflite:
         return False
     elements = 1
     for dimension in inputs[0]["shape"]:

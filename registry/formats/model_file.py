@@ -12,6 +12,10 @@ MEDIA_TYPES: Mapping[FileFormat, str] = {
     FileFormat.TFLITE: tflite.MEDIA_TYPE,
     FileFormat.ONNX: onnx.MEDIA_TYPE,
 }
+# What is kept of a network for each of its operators and ends: no runtime has so many kinds, and no
+# caller fills or reads so many tensors.
+MAX_OPERATOR_KINDS = 500
+MAX_ENDS = 1000
 # By media type, with the dot.
 FILE_SUFFIXES: Mapping[str, str] = {
     media_type: f".{file_format.value}" for file_format, media_type in MEDIA_TYPES.items()
@@ -36,9 +40,9 @@ def read_network(data: bytes) -> Network:
     Raises FormatError, and nothing else, for whatever is not a well-formed file of either kind.
     """
     if data[4:8] == b"TFL3":
-        return tflite.parse(data)
+        return _bounded(tflite.parse(data))
     if _is_onnx(data):
-        return onnx.parse(data)
+        return _bounded(onnx.parse(data))
     kind = next(
         (f"; it is {name}" for start, name in _OTHERS.items() if data.startswith(start)), ""
     )
@@ -64,6 +68,22 @@ def whole_file(data: bytes, beside: Mapping[str, bytes], max_bytes: int) -> byte
     Raises FormatError where one of them is missing, too short or too long.
     """
     return onnx.with_contents(data, beside, max_bytes) if beside else data
+
+
+def _bounded(network: Network) -> Network:
+    """The same network, unless it lists more than anything could run."""
+    for what, count, most in (
+        ("kinds of operators", len(network.operator_versions), MAX_OPERATOR_KINDS),
+        ("inputs", len(network.main.inputs), MAX_ENDS),
+        ("outputs", len(network.main.outputs), MAX_ENDS),
+    ):
+        if count > most:
+            raise FormatError(
+                f"the network has {count} {what}, more than {most}",
+                "the main graph",
+                "Bring a network for a microcontroller; no such one has so many.",
+            )
+    return network
 
 
 def _is_onnx(data: bytes) -> bool:

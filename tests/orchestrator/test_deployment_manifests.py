@@ -87,6 +87,12 @@ def test_a_network_that_is_not_int8_has_no_self_test(pending):
     assert deployments.desired_manifest(pending, NOW).self_test is None
 
 
+def test_a_network_that_litert_does_not_run_has_no_self_test(pending):
+    variant = pending.variant
+    variant.description = {**variant.description, "format": "onnx"}
+    assert deployments.desired_manifest(pending, NOW).self_test is None
+
+
 def test_a_large_file_is_offered_in_blocks_only(pending, settings):
     settings.WHOLE_FILE_BLOCK_MAX_BYTES = 4623
     assert deployments.desired_manifest(pending, NOW).block_exponents == (10, 12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from onnx import TensorProto
 
 from registry.footprint.description import describe
 from registry.formats.errors import FormatError
-from registry.formats.model_file import read_network
+from registry.formats.model_file import MAX_ENDS, MAX_OPERATOR_KINDS, read_network
 from registry.formats.protobuf_reader import MAX_DEPTH, MAX_NAME_BYTES
 from tests.registry.onnx_files import (
     computed_shapes,
@@ -175,9 +176,21 @@ def test_a_flood_of_names_and_a_long_name_are_refused():
     assert f"more than {MAX_NAME_BYTES}" in refused(with_graph(long)).what
 
 
+@pytest.mark.parametrize(
+    ("nodes", "ends", "what"),
+    [
+        ([node(f"Kind{n}", "x", f"y{n}") for n in range(MAX_OPERATOR_KINDS + 1)], 1, "operators"),
+        ([node("Sum", "x", "y")], MAX_ENDS + 1, "inputs"),
+    ],
+)
+def test_more_kinds_and_ends_than_anything_could_run_are_refused(nodes, ends, what):
+    inputs = [info("x", [1]), *(info(f"x{n}", [1]) for n in range(ends - 1))]
+    assert re.search(rf"has \d+ .*{what}, more than", refused(file(nodes, inputs, [])).what)
+
+
 def test_a_flood_of_empty_nodes_is_refused_soon():
     began = time.process_time()
-    refused(with_graph(field(1, b"") * 4_000_000))
+    refused(with_graph(field(1, b"") * 1_000_000))
     assert time.process_time() - began < 20
 
 
@@ -204,7 +217,7 @@ def _only_format_errors(data: bytes) -> None:
         assert error.remedy
 
 
-@settings(max_examples=500, derandomize=True, deadline=2000)
+@settings(max_examples=300, derandomize=True, deadline=2000)
 @given(st.binary(max_size=300))
 def test_random_bytes(data):
     _only_format_errors(VERSION + data)
@@ -212,7 +225,7 @@ def test_random_bytes(data):
 
 
 @settings(
-    max_examples=500,
+    max_examples=300,
     derandomize=True,
     deadline=3000,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -13,7 +13,7 @@ from registry.formats.errors import FormatError
 from registry.formats.tree import Node
 
 # Names and nodes that all calls together may unfold to: functions of functions grow without end.
-MAX_UNFOLDED = 500_000
+MAX_UNFOLDED = 200_000
 _REMEDY = "Export the model again without functions of its own (onnx.inliner does away with them)."
 _Key: TypeAlias = tuple[str, str, str]
 

@@ -1,0 +1,57 @@
+"""An ONNX network in the graph: its layers as of any other, and nothing of what is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ontology.store import MemoryStore
+from registry.services.graph_sync import drain
+from registry.services.networks import Registration, import_network
+from tests.registry.onnx_files import file, info, node
+
+pytestmark = pytest.mark.django_db
+
+LAYERS = """
+PREFIX tf: <https://w3id.org/tinyfleet/ontology#>
+PREFIX nnet: <https://w3id.org/tinyml-schema/neural-network-schema#>
+SELECT ?operator ?macs ?shape ?scale WHERE {
+  ?variant tf:hasLayer ?layer . ?layer tf:operatorName ?operator ; nnet:hasIndex ?index .
+  OPTIONAL { ?layer nnet:hasMultiplyAccumulateOps ?macs }
+  OPTIONAL { ?layer nnet:shapeOut ?shape }
+  OPTIONAL { ?layer tf:writes/tf:scale ?scale }
+} ORDER BY ?index
+"""
+
+
+def layers(data: bytes) -> list[tuple[str, ...]]:
+    import_network("net", Registration("as-it-came"), data)
+    store = MemoryStore()
+    drain(store)
+    names = ("operator", "macs", "shape", "scale")
+    return [
+        tuple(row[name].value if name in row else "" for name in names)
+        for row in store.select(LAYERS)
+    ]
+
+
+def quantized(shape: list[int | str]) -> bytes:
+    held = {"s": np.float32(0.5), "z": np.uint8(3), "w": np.ones((2, 1, 3, 3), "f")}
+    nodes = [
+        node("QuantizeLinear", "x s z", "q"),
+        node("DequantizeLinear", "q s z", "d"),
+        node("Conv", "d w", "y"),
+    ]
+    return file(nodes, [info("x", shape)], [info("y", None)], held)
+
+
+def test_layers_tensors_and_scales_are_there():
+    assert layers(quantized(["n", 1, 8, 8])) == [
+        ("QuantizeLinear", "0", "1x1x8x8", "0.5"),
+        ("DequantizeLinear", "0", "1x1x8x8", ""),
+        ("Conv", str(2 * 36 * 9), "1x2x6x6", ""),
+    ]
+
+
+def test_what_hangs_on_an_open_length_is_left_out():
+    assert layers(quantized(["n", 1, "height", 8]))[2] == ("Conv", "", "", "")
