@@ -53,6 +53,15 @@ class Metric(StrEnum):
     ENERGY_MJ = "energy_mj"
     ACCURACY = "accuracy"
     MACS = "macs"
+    PARAMETERS = "parameters"
+    TOP5_ACCURACY = "top5_accuracy"
+    AUC = "auc"
+    SCORE = "score"
+    ANGULAR_ERROR_DEG = "angular_error_deg"
+    PSNR_DB = "psnr_db"
+    FRAME_RATE_HZ = "frame_rate_hz"
+    TOKENS_PER_S = "tokens_per_s"
+    FIRST_TOKEN_MS = "first_token_ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,11 @@ class RuntimeId:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One Measurement as matching sees it."""
+    """One Measurement as matching sees it.
+
+    `dataset` is what an accuracy was reached on, `conditions` what else the figure holds under,
+    such as a clock: they tell figures apart that may differ.
+    """
 
     metric: Metric
     value: float
@@ -77,6 +90,8 @@ class Figure:
     source: str = ""
     runtime: RuntimeId | None = None
     board: str | None = None
+    dataset: str = ""
+    conditions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

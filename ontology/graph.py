@@ -13,7 +13,7 @@ import pyoxigraph as ox
 
 from ontology.describe import Description
 from ontology.facts import Capacity, Constraint, Figure, Metric, Need, Sensor, Status
-from ontology.matching.figures import best_figure
+from ontology.matching.figures import best_figure, latency_was_measured
 from ontology.matching.outcomes import FAILS, HOLDS, UNKNOWN
 from ontology.matching.rules import RULES
 from ontology.matching.table import MatchTable
@@ -33,6 +33,15 @@ _UNIT = {
     Metric.ENERGY_MJ: "unit:MilliJ",
     Metric.ACCURACY: "unit:UNITLESS",
     Metric.MACS: "unit:NUM",
+    Metric.PARAMETERS: "unit:NUM",
+    Metric.TOP5_ACCURACY: "unit:UNITLESS",
+    Metric.AUC: "unit:UNITLESS",
+    Metric.SCORE: "unit:UNITLESS",
+    Metric.ANGULAR_ERROR_DEG: "unit:DEG",
+    Metric.PSNR_DB: "unit:DeciB",
+    Metric.FRAME_RATE_HZ: "unit:HZ",
+    Metric.TOKENS_PER_S: "unit:NUM-PER-SEC",
+    Metric.FIRST_TOKEN_MS: "unit:MilliSEC",
 }
 _BYTES_PER_KILOBYTE = 1000  # om:kilobyte is the SI unit, 1000 B
 
@@ -165,6 +174,16 @@ def describe_flash(variant: Description, need: Need, capacities: Iterable[Capaci
         variant.is_to("tf:needsFlash", part.iri.value)
 
 
+def describe_latency(variant: Description, need: Need, capacities: Iterable[Capacity]) -> None:
+    """On which targets somebody has measured its latency, this installation or a publication."""
+    seen = {
+        target_of(capacity)
+        for capacity in {(c.runtime, c.board): c for c in capacities}.values()
+        if latency_was_measured(need, capacity)
+    }
+    variant.is_to("tf:latencyMeasuredOn", *sorted(target for target in seen if target))
+
+
 def _believed(
     need: Need, metric: Metric, capacities: Iterable[Capacity]
 ) -> list[tuple[Figure, list[str]]]:
@@ -183,9 +202,12 @@ _FITS = ox.NamedNode(expand("tf:fits"))
 _UNKNOWN_FOR = ox.NamedNode(expand("tf:unknownFor"))
 _FAILS = {c: ox.NamedNode(expand(f"tf:fails{c.value.capitalize()}")) for c in RULES}
 _UNKNOWN = {c: ox.NamedNode(expand(f"tf:unknown{c.value.capitalize()}")) for c in RULES}
+_SMALL_FOR = ox.NamedNode(expand("tf:smallFor"))
 
-# Every edge that a verdict may be, by IRI.
-VERDICT_EDGES = [edge.value for edge in (_FITS, _UNKNOWN_FOR, *_FAILS.values(), *_UNKNOWN.values())]
+# Every edge from a variant to a profile, by IRI.
+VERDICT_EDGES = [
+    edge.value for edge in (_FITS, _UNKNOWN_FOR, *_FAILS.values(), *_UNKNOWN.values(), _SMALL_FOR)
+]
 
 
 def describe_verdicts(
@@ -217,6 +239,14 @@ def describe_verdicts(
 def describe_extent(variant: Description, *, fits_only: bool) -> None:
     """Say which verdicts the graph keeps, so that an absent edge is not read as an answer."""
     variant.has("tf:verdictsKept", "fits" if fits_only else "all")
+
+
+def describe_small(
+    variant: Description, table: MatchTable, profiles: Sequence[str], *, row: int = 0
+) -> None:
+    """For which profiles a language model is small: those whose memory is known to hold it."""
+    holding = (table.holds[Constraint.RAM][row] == HOLDS).nonzero()[0]
+    variant.is_to("tf:smallFor", *(profiles[place] for place in holding))
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str | None:

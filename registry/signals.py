@@ -17,6 +17,7 @@ from registry.models import (
     OnboardSensor,
     RegisteredModel,
     Release,
+    Remark,
     SubjectKind,
     Variant,
 )
@@ -31,7 +32,11 @@ def connect() -> None:
         post_save.connect(_mark_row, sender=model, dispatch_uid=f"graph-save-{model}")
         pre_delete.connect(_mark_referrers, sender=model, dispatch_uid=f"graph-names-{model}")
         post_delete.connect(_mark_row, sender=model, dispatch_uid=f"graph-delete-{model}")
-    for model in (OnboardSensor, Measurement):
+    pre_save.connect(_mark_variants_of, sender=RegisteredModel, dispatch_uid="graph-traits")
+    pre_delete.connect(_mark_disputing, sender=Measurement, dispatch_uid="graph-disputing")
+    disputes = Measurement.disputes.through
+    m2m_changed.connect(_mark_disputed, sender=disputes, dispatch_uid="graph-disputes")
+    for model in (OnboardSensor, Measurement, Remark):
         post_save.connect(_mark_owner, sender=model, dispatch_uid=f"graph-save-{model}")
         post_delete.connect(_mark_owner, sender=model, dispatch_uid=f"graph-delete-{model}")
     through = Device.fleets.through
@@ -68,11 +73,42 @@ def _mark_referrers(instance: Model, **_: Any) -> None:
     mark_all(subject_of(row) for row in rows)
 
 
-def _mark_owner(instance: OnboardSensor | Measurement, **_: Any) -> None:
-    if isinstance(instance, Measurement):
-        mark(SubjectKind.VARIANT, str(instance.variant_id))
-    else:
+def _mark_owner(instance: OnboardSensor | Measurement | Remark, **_: Any) -> None:
+    if isinstance(instance, OnboardSensor):
         mark(SubjectKind.BOARD, instance.board.slug)
+    else:
+        mark(SubjectKind.VARIANT, str(instance.variant_id))
+
+
+def _mark_variants_of(instance: RegisteredModel, raw: bool = False, **_: Any) -> None:
+    """What is stated of a model decides what its variants' clues still tell, and their verdicts."""
+    old = None if raw else RegisteredModel.objects.filter(pk=instance.pk).first()
+    if old is None or all(getattr(old, name) == getattr(instance, name) for name in _OF_VARIANTS):
+        return
+    variants = Variant.objects.filter(release__model=instance).values_list("pk", flat=True)
+    mark_all((SubjectKind.VARIANT, str(pk)) for pk in variants)
+
+
+_OF_VARIANTS = ("reference", "language_model", "traits")
+
+
+def _mark_disputed(instance: Measurement, action: str, pk_set: set[int] | None, **_: Any) -> None:
+    """A contradiction is said at both figures."""
+    if action != "pre_clear" and not (action in {"post_add", "post_remove"} and pk_set):
+        return
+    others = instance.disputes.all() if action == "pre_clear" else _measurements(pk_set)
+    rows = {instance.variant_id, *others.values_list("variant", flat=True)}
+    mark_all((SubjectKind.VARIANT, str(pk)) for pk in sorted(rows))
+
+
+def _mark_disputing(instance: Measurement, **_: Any) -> None:
+    """Figures of other variants that name this one as contradicting them outlive it."""
+    variants = instance.disputes.values_list("variant", flat=True)
+    mark_all((SubjectKind.VARIANT, str(pk)) for pk in variants)
+
+
+def _measurements(pk_set: set[int] | None) -> QuerySet[Measurement]:
+    return Measurement.objects.filter(pk__in=pk_set or ())
 
 
 def _mark_members(instance: Device | Fleet, action: str, pk_set: set[int] | None, **_: Any) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ontology.facts import Figure, Metric, Need, RuntimeId, Status
+from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Status
 
 _TRUST = {Status.MEASURED: 2, Status.DERIVED: 1, Status.PUBLISHED: 0}
 
@@ -64,3 +64,13 @@ def accuracy_of(need: Need) -> float | None:
     figures = (replace(f, runtime=None) for f in need.figures if f.board is None)
     figure = best_figure(figures, Metric.ACCURACY, None, None)
     return figure.value if figure else None
+
+
+def latency_was_measured(need: Need, capacity: Capacity) -> bool | None:
+    """True where somebody took the latency on such a board; a prediction is no measurement.
+
+    None where nobody is known to have.
+    """
+    taken = [f for f in need.figures if f.status is not Status.DERIVED and f.board is not None]
+    found = best_figure(taken, Metric.LATENCY_MS, capacity.runtime, capacity.board)
+    return None if found is None else True

@@ -145,8 +145,7 @@ def _ask(
 
 
 def _newest_variants() -> QuerySet[Variant]:
-    """The variants of every model's newest release."""
+    """The variants of every model's newest release, reference models left out."""
     newest = Release.objects.filter(model=OuterRef("release__model")).order_by("-number")
-    return Variant.objects.filter(release=Subquery(newest.values("pk")[:1])).order_by(
-        "release__model__name", "name"
-    )
+    own = matching.candidates().filter(release=Subquery(newest.values("pk")[:1]))
+    return own.order_by("release__model__name", "name")

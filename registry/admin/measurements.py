@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from registry.admin.columns import link_to
 from registry.admin.read_only import ReadOnlyAdmin
 from registry.models import GraphChange, Measurement
+from registry.services.measurements import conflicting
 
 
 @admin.register(Measurement)
 class MeasurementAdmin(ModelAdmin):
-    list_display = ["variant_link", "metric", "figure", "status_label", "runtime", "source"]
+    list_display = [
+        "variant_link",
+        "metric",
+        "figure",
+        "status_label",
+        "runtime",
+        "source",
+        "contradicted_by",
+    ]
     list_filter = ["metric", "status", "runtime"]
     search_fields = ["variant__name", "variant__release__model__name", "source"]
     list_select_related = ["variant__release__model", "runtime"]
+    autocomplete_fields = ["disputes"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Measurement]:
+        """With the other figures of each variant, which they are compared with."""
+        figures = "variant__measurements"
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(
+                f"{figures}__runtime", f"{figures}__board", f"{figures}__disputes__variant"
+            )
+        )
+
+    @display(description="Conflicts with")
+    def contradicted_by(self, row: Measurement) -> str:
+        against = conflicting(row.variant).get(row.pk, ())
+        figures = [(link_to(each, self.figure(each)), each.source) for each in against]
+        return format_html_join(", ", "⚠ {} ({})", figures) or "–"
 
     @display(description="Variant", ordering="variant")
     def variant_link(self, row: Measurement) -> str:

@@ -13,8 +13,9 @@ from unfold.decorators import display
 
 from registry.admin.columns import bytes_text, joined, link_to, share_text
 from registry.admin.read_only import NotAddedHere, ReadOnlyAdmin, ReadOnlyInline
-from registry.models import Artifact, Measurement, RegisteredModel, Release, Variant
+from registry.models import Artifact, Measurement, RegisteredModel, Release, Remark, Variant
 from registry.services import inventory
+from registry.services.measurements import conflicting
 
 
 class ReleaseInline(ReadOnlyInline):
@@ -36,7 +37,8 @@ class RegisteredModelForm(forms.ModelForm):
 
 @admin.register(RegisteredModel)
 class RegisteredModelAdmin(ModelAdmin):
-    list_display = ["name", "task", "champion", "challenger"]
+    list_display = ["name", "task", "champion", "challenger", "reference"]
+    list_filter = ["reference", "language_model"]
     search_fields = ["name", "task"]
     inlines = [ReleaseInline]
     form = RegisteredModelForm
@@ -78,18 +80,39 @@ class ReleaseAdmin(NotAddedHere):
 
 class MeasurementInline(TabularInline):
     model = Measurement
-    fields = ["metric", "value", "unit", "status", "runtime", "source"]
+    fields = [
+        "metric",
+        "value",
+        "unit",
+        "status",
+        "runtime",
+        "dataset",
+        "conditions",
+        "source",
+        "conflicts",
+    ]
+    readonly_fields = ["conflicts"]
     extra = 0
+
+    @display(description="Conflicts with")
+    def conflicts(self, row: Measurement) -> str:
+        against = conflicting(row.variant).get(row.pk, ()) if row.pk else ()
+        return joined(f"⚠ {each.value:,.10g} {each.unit}, {each.source}" for each in against)
+
+
+class RemarkInline(ReadOnlyInline):
+    model = Remark
+    fields = ["text", "board", "runtime", "source"]
 
 
 @admin.register(Variant)
 class VariantAdmin(NotAddedHere):
     list_display = ["name", "release", "size", "accuracy", "operator_names", "technique"]
-    list_filter = ["release__model", "technique", "precision"]
+    list_filter = ["release__model__reference", "release__model", "technique", "precision"]
     search_fields = ["name", "release__model__name", "artifact__sha256"]
     list_select_related = ["release__model", "artifact"]
     readonly_fields = ["release", "name", "artifact", "operators", "dtypes", "description"]
-    inlines = [MeasurementInline]
+    inlines = [MeasurementInline, RemarkInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
         return super().get_queryset(request).prefetch_related("measurements")

@@ -11,13 +11,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ontology.facts import Answer, Limits, Verdict
+from ontology.facts import Answer, Constraint, Limits, Verdict
 from registry.api.fields import VerdictSerializer
 from registry.models import Device, DeviceStatus
 from registry.services.lookup import LookupFailed, find_device, find_variant
-from registry.services.matching import assess_pair, reason_json
+from registry.services.matching import assess_pair, reason_json, restrict
 
 ANY = "any"
+
+_LIMIT_OF = {
+    Constraint.LATENCY: "latency_ms",
+    Constraint.ENERGY: "energy_mj",
+    Constraint.ACCURACY: "accuracy",
+}
 
 
 class LimitsQuery(serializers.Serializer[object]):
@@ -34,14 +40,35 @@ class LimitsQuery(serializers.Serializer[object]):
     )
 
 
-class PairQuery(LimitsQuery):
+class ConstraintsQuery(LimitsQuery):
+    """Which constraints are asked."""
+
+    only = serializers.CharField(
+        required=False, help_text="Ask these constraints alone, by commas, e.g. ram,flash"
+    )
+
+    def validate_only(self, text: str) -> list[Constraint]:
+        try:
+            return [Constraint(name.strip()) for name in text.split(",")]
+        except ValueError as error:
+            raise serializers.ValidationError(f"{error}") from error
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A limit that was not set cannot be all that is asked: it would hold of everything."""
+        for constraint, limit in _LIMIT_OF.items():
+            if constraint in asked.get("only", ()) and limit not in asked:
+                raise serializers.ValidationError({"only": [f"{constraint} needs {limit}."]})
+        return asked
+
+
+class PairQuery(ConstraintsQuery):
     """Which pair."""
 
     device = serializers.CharField(help_text="A device's id")
     variant = serializers.CharField(help_text="A variant's number, or model/release/name")
 
 
-class VerdictQuery(LimitsQuery):
+class VerdictQuery(ConstraintsQuery):
     """Which verdicts are wanted."""
 
     verdict = serializers.ChoiceField(
@@ -92,7 +119,8 @@ class CompatibilityView(APIView):
             variant = find_variant(asked["variant"])
         except LookupFailed as error:
             raise NotFound({"variant": [str(error)]}) from error
-        return Response(verdict_json(assess_pair(device, variant, limits_of(asked))))
+        verdict = assess_pair(device, variant, limits_of(asked))
+        return Response(verdict_json(restrict(verdict, asked.get("only", Constraint))))
 
 
 def parse_query(query: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from registry.api import compatibility
+from registry.api import compatibility, ranking
 from registry.api.fields import NamesField, ObjectField, OperatorsField, SensorSerializer
 from registry.api.filters import WholeNumberFilter
 from registry.models import CapabilityProfile, Device, DeviceStatus, FirmwareBuild, Fleet, Variant
 from registry.services import inventory
-from registry.services.matching import judge_variants
+from registry.services.matching import candidates, capacity_of_device
+from registry.services.ranked import ranked
 
 
 class FirmwareSerializer(serializers.ModelSerializer[FirmwareBuild]):
@@ -128,25 +129,22 @@ class DeviceViewSet(viewsets.ReadOnlyModelViewSet[Device]):
 
     @extend_schema(
         operation_id="devices_compatible_variants",
-        parameters=[compatibility.VerdictQuery],
-        responses=compatibility.CompatibleVariantSerializer(many=True),
+        parameters=[ranking.CandidatesQuery],
+        responses=ranking.RankedVariantSerializer(many=True),
     )
     @action(detail=True, url_path="compatible-variants", filterset_class=None)
     def compatible_variants(self, request: Request, device_id: str) -> Response:
-        """Every variant that fits this device, or that came to another verdict."""
-        asked = compatibility.parse_query(compatibility.VerdictQuery, request)
-        wanted = compatibility.answer_of(asked)
-        judged = judge_variants(
-            self.get_object(),
-            Variant.objects.order_by("release__model__name", "release__number", "name"),
-            compatibility.limits_of(asked),
+        """Every variant that fits this device, or came to another verdict, the best first."""
+        asked = compatibility.parse_query(ranking.CandidatesQuery, request)
+        rows = ranked(
+            capacity_of_device(self.get_object()),
+            candidates(asked.get("model"), reference=asked["reference"]),
+            ranking.ranking_of(asked),
+            limits=compatibility.limits_of(asked),
+            only=asked.get("only", ()),
         )
-        kept = [pair for pair in judged if wanted is None or pair[1].answer is wanted]
-        rows = [
-            {"id": variant.pk, "variant": str(variant), **compatibility.verdict_json(verdict)}
-            for variant, verdict in self.paginate_queryset(kept) or ()
-        ]
-        return self.get_paginated_response(rows)
+        page: Any = self.paginate_queryset(ranking.wanted(rows, asked))  # type: ignore[arg-type]
+        return self.get_paginated_response([ranking.ranked_json(row) for row in page or ()])
 
 
 class FleetSerializer(serializers.ModelSerializer[Fleet]):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from registry.api.fields import NamesField, ObjectField, OperatorsField, SensorNeedSerializer
-from registry.models import Measurement, RegisteredModel, Release, Variant
+from registry.models import Measurement, RegisteredModel, Release, Remark, Variant
 from registry.services import inventory
+from registry.services.measurements import conflicting
 
 
 class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
@@ -23,8 +25,20 @@ class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
 
     class Meta:
         model = RegisteredModel
-        fields = ("name", "task", "category", "description", "champion", "challenger", "created_at")
-        read_only_fields = ("created_at",)
+        fields = (
+            "name",
+            "task",
+            "category",
+            "description",
+            "champion",
+            "challenger",
+            "reference",
+            "language_model",
+            "traits",
+            "traits_source",
+            "created_at",
+        )
+        read_only_fields = ("reference", "created_at")
 
     def create(self, validated_data: dict[str, Any]) -> RegisteredModel:
         return self._save(RegisteredModel(), validated_data)
@@ -82,6 +96,28 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
         )
 
 
+def conflict_json(row: Measurement, other: Measurement) -> dict[str, Any]:
+    """The other figure, by what tells it from this one."""
+    elsewhere = str(other.variant) if other.variant_id != row.variant_id else None
+    return {
+        "variant": elsewhere,
+        "metric": other.metric,
+        "value": other.value,
+        "unit": other.unit,
+        "source": other.source,
+    }
+
+
+class ConflictSerializer(serializers.Serializer[object]):
+    """A figure that contradicts another; `variant` is null where it is of the same one."""
+
+    variant = serializers.CharField(allow_null=True)
+    metric = serializers.CharField()
+    value = serializers.FloatField()
+    unit = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+
+
 class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
     """A figure with its provenance; what it does not depend on is null."""
 
@@ -89,6 +125,7 @@ class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
     board = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     device = serializers.SlugRelatedField[Any](slug_field="device_id", read_only=True)
     status = serializers.CharField(help_text="measured, derived or published")
+    conflicts_with = serializers.SerializerMethodField()
 
     class Meta:
         model = Measurement
@@ -102,7 +139,27 @@ class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
             "runtime",
             "board",
             "device",
+            "dataset",
+            "conditions",
+            "note",
+            "conflicts_with",
         )
+
+    @extend_schema_field(ConflictSerializer(many=True))
+    def get_conflicts_with(self, row: Measurement) -> list[dict[str, Any]]:
+        """Both figures are kept; it is for who reads them to judge."""
+        return [conflict_json(row, other) for other in self.context["conflicts"].get(row.pk, ())]
+
+
+class RemarkSerializer(serializers.ModelSerializer[Remark]):
+    """What a source says on a target in place of a figure."""
+
+    runtime = serializers.StringRelatedField[Any]()
+    board = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+
+    class Meta:
+        model = Remark
+        fields = ("text", "source", "board", "runtime")
 
 
 class VariantSerializer(serializers.ModelSerializer[Variant]):
@@ -117,7 +174,8 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
     dtypes = NamesField(allow_null=True)
     sensors = SensorNeedSerializer(many=True, allow_null=True)
     runtimes = NamesField(allow_null=True)
-    measurements = MeasurementSerializer(many=True)
+    measurements = serializers.SerializerMethodField()
+    remarks = RemarkSerializer(many=True)
 
     class Meta:
         model = Variant
@@ -138,10 +196,18 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
             "parent",
             "technique",
             "measurements",
+            "remarks",
             "mlflow_version",
             "mlflow_run_id",
             "created_at",
         )
+
+    @extend_schema_field(MeasurementSerializer(many=True))
+    def get_measurements(self, variant: Variant) -> list[dict[str, Any]]:
+        """Every figure, with those that contradict it."""
+        context = {"conflicts": conflicting(variant)}
+        figures = MeasurementSerializer(variant.measurements.all(), many=True, context=context)
+        return list(figures.data)
 
 
 class VariantDetailSerializer(VariantSerializer):

@@ -11,11 +11,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ontology.facts import Constraint
 from registry.api import compatibility
 from registry.api.filters import WholeNumberFilter
 from registry.api.network_serializers import (
@@ -24,10 +25,18 @@ from registry.api.network_serializers import (
     VariantDetailSerializer,
     VariantSerializer,
 )
+from registry.api.techniques import (
+    TechniqueAnswerSerializer,
+    TechniquesQuery,
+    answer_json,
+    device_or_404,
+    said_of,
+)
 from registry.api.upload import VariantUploadSerializer, register_upload
 from registry.formats.model_file import FILE_SUFFIXES
 from registry.models import Device, NoArtifact, RegisteredModel, Release, Variant
-from registry.services.matching import devices_with, judge_profiles
+from registry.services.matching import devices_with, judge_profiles, restrict
+from registry.services.techniques import UnknownPrecondition, techniques_for
 
 
 class ModelViewSet(
@@ -70,6 +79,10 @@ class VariantFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     precision = django_filters.CharFilter()
     sha256 = django_filters.CharFilter(field_name="artifact")
     max_bytes = WholeNumberFilter(field_name="artifact__size_bytes", lookup_expr="lte")
+    reference = django_filters.BooleanFilter(
+        field_name="release__model__reference",
+        help_text="Published reference models, which are left out where no model is named either",
+    )
 
     class Meta:
         model = Variant
@@ -80,7 +93,12 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
     """Artifacts with what they need and the figures that are known of them."""
 
     queryset = Variant.objects.select_related("release__model", "artifact").prefetch_related(
-        "measurements__runtime", "measurements__board", "measurements__device"
+        "measurements__runtime",
+        "measurements__board",
+        "measurements__device",
+        "measurements__disputes__variant__release__model",
+        "remarks__runtime",
+        "remarks__board",
     )
     serializer_class = VariantSerializer
     filterset_class = VariantFilter
@@ -88,7 +106,11 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
 
     def get_queryset(self) -> QuerySet[Variant]:
         rows = super().get_queryset()
-        return rows.defer("description") if self.action == "list" else rows
+        if self.action != "list":
+            return rows
+        asked = {"reference", "model"} & self.request.query_params.keys()
+        own = rows if asked else rows.filter(release__model__reference=False)
+        return own.defer("description")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Variant]]:
         return VariantDetailSerializer if self.action == "retrieve" else VariantSerializer
@@ -139,7 +161,9 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
     def compatible_devices(self, request: Request, pk: str) -> Response:
         """Every device that this variant fits, or on which it came to another verdict."""
         asked = compatibility.parse_query(compatibility.DeviceVerdictQuery, request)
-        verdicts = judge_profiles(self.get_object(), compatibility.limits_of(asked))
+        judged = judge_profiles(self.get_object(), compatibility.limits_of(asked))
+        only = asked.get("only", Constraint)
+        verdicts = {key: restrict(verdict, only) for key, verdict in judged.items()}
         devices = devices_with(_devices(asked), verdicts, compatibility.answer_of(asked))
         page: Any = self.paginate_queryset(devices)  # type: ignore[arg-type]  # of another model
         rows = [
@@ -147,6 +171,24 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
             for device in page
         ]
         return self.get_paginated_response(rows)
+
+    @extend_schema(
+        operation_id="variants_techniques",
+        parameters=[TechniquesQuery],
+        responses=TechniqueAnswerSerializer(many=True),
+    )
+    @action(detail=True, url_path="techniques", filterset_class=None, pagination_class=None)
+    def techniques(self, request: Request, pk: str) -> Response:
+        """Which techniques apply to this variant on a device, and what they achieved."""
+        asked = compatibility.parse_query(TechniquesQuery, request)
+        device = device_or_404(asked.get("device"))
+        try:
+            answers = techniques_for(self.get_object(), device, said_of(asked))
+        except UnknownPrecondition as error:
+            raise ValidationError({"holds": [f"{error}."]}) from error
+        wanted = asked["outcome"]
+        rows = [answer_json(answer) for answer in answers]
+        return Response([row for row in rows if wanted in {compatibility.ANY, row["outcome"]}])
 
 
 def _devices(asked: dict[str, Any]) -> QuerySet[Device]:

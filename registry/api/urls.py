@@ -12,6 +12,8 @@ from registry.api.devices import DeviceViewSet, FleetViewSet
 from registry.api.graph import GraphView
 from registry.api.hardware import BoardViewSet, RuntimeViewSet
 from registry.api.networks import ModelViewSet, ReleaseViewSet, VariantViewSet
+from registry.api.ranking import WhatIfView
+from registry.api.techniques import CitedWorkViewSet, TechniqueViewSet
 
 router = SimpleRouter()
 router.register("boards", BoardViewSet, basename="board")
@@ -21,6 +23,8 @@ router.register("fleets", FleetViewSet, basename="fleet")
 router.register("models", ModelViewSet, basename="model")
 router.register("releases", ReleaseViewSet, basename="release")
 router.register("variants", VariantViewSet, basename="variant")
+router.register("techniques", TechniqueViewSet, basename="technique")
+router.register("cited-works", CitedWorkViewSet, basename="cited-work")
 
 _to_docs = RedirectView.as_view(pattern_name="api-docs")
 
@@ -31,5 +35,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("v1/compatibility/", CompatibilityView.as_view(), name="compatibility"),
     path("v1/graph/", GraphView.as_view(), name="graph"),
+    path("v1/what-if/", WhatIfView.as_view(), name="what-if"),
     path("v1/", include(router.urls)),
 ]

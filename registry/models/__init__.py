@@ -3,13 +3,15 @@
 from registry.models.devices import CapabilityProfile, Device, DeviceStatus, Fleet
 from registry.models.graph_change import GraphChange, SubjectKind
 from registry.models.hardware import BoardType, FirmwareBuild, OnboardSensor, Runtime
-from registry.models.measurements import Measurement
+from registry.models.measurements import Measurement, Remark
 from registry.models.networks import Artifact, NoArtifact, RegisteredModel, Release, Variant
+from registry.models.techniques import CitedWork, Technique
 
 __all__ = [
     "Artifact",
     "BoardType",
     "CapabilityProfile",
+    "CitedWork",
     "Device",
     "DeviceStatus",
     "FirmwareBuild",
@@ -20,7 +22,9 @@ __all__ = [
     "OnboardSensor",
     "RegisteredModel",
     "Release",
+    "Remark",
     "Runtime",
     "SubjectKind",
+    "Technique",
     "Variant",
 ]

@@ -7,6 +7,7 @@ from django.db import models
 from ontology.namespaces import IRI_LENGTH
 from registry.models.hardware import BoardType, FirmwareBuild
 from registry.models.networks import Variant
+from registry.models.techniques import check_traits
 
 
 class CapabilityProfile(models.Model):
@@ -72,6 +73,12 @@ class Device(models.Model):
     )
     fleets = models.ManyToManyField(Fleet, blank=True, related_name="devices")
     td = models.TextField("Thing Description", blank=True)
+    traits = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[check_traits],
+        help_text="Preconditions of techniques that hold where it is used: {name: true or false}",
+    )
     installed = models.ForeignKey(
         Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="installed_on"
     )

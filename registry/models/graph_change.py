@@ -18,6 +18,8 @@ class SubjectKind(models.TextChoices):
     RELEASE = "release"
     VARIANT = "variant"
     VERDICTS = "verdicts"
+    TECHNIQUE = "technique"
+    WORK = "work"
 
 
 class GraphChange(models.Model):

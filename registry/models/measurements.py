@@ -1,4 +1,4 @@
-"""Figures with their provenance."""
+"""Figures with their provenance, and what sources say beside them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from registry.models.networks import Variant
 class Measurement(models.Model):
     """(variant, device or board, runtime, precision, metric) -> value, unit, source, status.
 
-    Conflicting figures stand side by side; `ontology.matching` takes the best status.
+    Conflicting figures stand side by side; `ontology.matching` takes the best status. Where they
+    are of one variant and target, the conflict is worked out; `disputes` names the others.
     """
 
     variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="measurements")
@@ -32,6 +33,16 @@ class Measurement(models.Model):
     unit = models.CharField(max_length=16)
     status = models.CharField(max_length=10, choices=[(s.value, s.value) for s in Status])
     source = models.CharField(max_length=300)
+    dataset = models.CharField(
+        max_length=80, blank=True, help_text="What an accuracy was reached on"
+    )
+    conditions = models.CharField(
+        max_length=300, blank=True, help_text="What else it holds under, e.g. a clock"
+    )
+    note = models.CharField(max_length=300, blank=True, help_text="What its source adds")
+    disputes = models.ManyToManyField(
+        "self", blank=True, help_text="Figures that it is said to contradict"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -41,3 +52,23 @@ class Measurement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.variant} {self.metric} = {self.value:g} {self.unit}"
+
+
+class Remark(models.Model):
+    """What a source says of a variant on a target in place of a figure, e.g. out of memory."""
+
+    variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="remarks")
+    board = models.ForeignKey(
+        BoardType, null=True, blank=True, on_delete=models.CASCADE, related_name="remarks"
+    )
+    runtime = models.ForeignKey(
+        Runtime, null=True, blank=True, on_delete=models.PROTECT, related_name="remarks"
+    )
+    text = models.CharField(max_length=300)
+    source = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["variant", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.variant}: {self.text}"

@@ -6,6 +6,7 @@ from django.db import models
 
 from ontology.namespaces import IRI_LENGTH
 from registry.formats.tflite import MEDIA_TYPE
+from registry.models.techniques import check_traits
 
 
 class Artifact(models.Model):
@@ -37,6 +38,16 @@ class RegisteredModel(models.Model):
         default=False,
         help_text="A yardstick from the literature: matched and listed only where asked for",
     )
+    language_model = models.BooleanField(
+        null=True, help_text="Whether it continues text; unset where not known"
+    )
+    traits = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[check_traits],
+        help_text="Preconditions of techniques that hold of it, or do not: {name: true or false}",
+    )
+    traits_source = models.CharField(max_length=300, blank=True)
     champion = models.ForeignKey(
         "Release", null=True, blank=True, on_delete=models.SET_NULL, related_name="champion_of"
     )
@@ -84,7 +95,8 @@ class Variant(models.Model):
     """
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="variants")
-    name = models.SlugField(max_length=120)
+    # A network from the literature keeps the name by which people know it, whatever is in it.
+    name = models.CharField(max_length=120)
     iri = models.CharField(
         "IRI", max_length=IRI_LENGTH, blank=True, help_text="What an imported description calls it"
     )

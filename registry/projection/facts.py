@@ -130,6 +130,8 @@ def figure_of(measurement: Measurement) -> Figure | None:
         source=measurement.source,
         runtime=runtime_id(measurement.runtime) if measurement.runtime else None,
         board=board,
+        dataset=measurement.dataset,
+        conditions=measurement.conditions,
     )
 
 

@@ -16,6 +16,7 @@ from registry.models import (
 )
 from registry.projection.facts import BareBoard, capacity_of
 from registry.projection.keys import iri_of, iri_or_none
+from registry.projection.techniques import describe_traits
 from registry.projection.things import describe_thing
 
 
@@ -96,6 +97,7 @@ def describe_device(device: Device) -> Description:
     subject.is_to("tf:memberOf", *(iri_of(fleet) for fleet in device.fleets.all()))
     subject.is_to("tf:installed", iri_or_none(device.installed))
     subject.has("tf:installedAt", device.installed_at if device.installed else None)
+    describe_traits(subject, device.traits)
     if device.profile is not None:
         _describe_ability(subject, device.profile)
     describe_thing(subject, device.td)

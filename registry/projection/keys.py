@@ -11,6 +11,7 @@ from ontology.namespaces import subject_iri
 from registry.models import (
     BoardType,
     CapabilityProfile,
+    CitedWork,
     Device,
     FirmwareBuild,
     Fleet,
@@ -18,6 +19,7 @@ from registry.models import (
     Release,
     Runtime,
     SubjectKind,
+    Technique,
     Variant,
 )
 
@@ -33,6 +35,8 @@ _KEYS: Mapping[type[Model], tuple[SubjectKind, KeyOf]] = {
     RegisteredModel: (SubjectKind.MODEL, lambda row: row.name),
     Release: (SubjectKind.RELEASE, lambda row: f"{row.model.name}/{row.number}"),
     Variant: (SubjectKind.VARIANT, lambda row: str(row.pk)),
+    Technique: (SubjectKind.TECHNIQUE, lambda row: row.slug),
+    CitedWork: (SubjectKind.WORK, lambda row: row.slug),
 }
 
 SUBJECT_MODELS = tuple(_KEYS)

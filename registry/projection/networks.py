@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 from ontology.describe import Description, link
-from ontology.facts import Figure, Metric, Need, Status
-from ontology.graph import describe_figure, describe_need
+from ontology.facts import Figure, Metric, Need
+from ontology.graph import describe_need
 from ontology.published_shapes import describe_as_published
-from registry.models import Artifact, Measurement, RegisteredModel, Release, Variant
-from registry.projection.facts import need_of, runtime_id
+from registry.models import Artifact, RegisteredModel, Release, Variant
+from registry.projection.facts import need_of
+from registry.projection.figures import describe_figures
 from registry.projection.keys import iri_of, iri_or_none
 from registry.projection.layers import describe_layers
+from registry.projection.techniques import describe_traits, told_traits
 
 
 def describe_model(model: RegisteredModel) -> Description:
@@ -19,6 +21,8 @@ def describe_model(model: RegisteredModel) -> Description:
     subject = Description(iri_of(model)).a("tf:RegisteredModel").has("rdfs:label", model.name)
     subject.has("schema:name", model.name).has("tf:task", model.task)
     subject.has("schema:description", model.description)
+    subject.has("tf:reference", model.reference or None)
+    describe_traits(subject, model.traits)
     subject.is_to("tf:champion", iri_or_none(model.champion))
     return subject.is_to("tf:challenger", iri_or_none(model.challenger))
 
@@ -48,8 +52,10 @@ def describe_variant(variant: Variant) -> Description:
     if variant.artifact is not None:
         _describe_artifact(subject, variant.artifact)
     _describe_origin(subject, variant)
-    for measurement in variant.measurements.all():
-        _describe_measurement(subject, measurement)
+    if variant.release.model.language_model:
+        subject.a("tf:LanguageModel")
+    describe_traits(subject, told_traits(variant))
+    describe_figures(subject, variant)
     return subject
 
 
@@ -83,18 +89,3 @@ def _describe_origin(subject: Description, variant: Variant) -> None:
     step = subject.part("compression").a("tf:CompressionStep").is_to("prov:used", parent)
     step.has("tf:technique", variant.technique)
     subject.is_to("prov:wasDerivedFrom", parent).is_to("prov:wasGeneratedBy", step.iri.value)
-
-
-def _describe_measurement(variant: Description, measurement: Measurement) -> None:
-    figure = Figure(
-        metric=Metric(measurement.metric),
-        value=measurement.value,
-        status=Status(measurement.status),
-        source=measurement.source,
-        runtime=runtime_id(measurement.runtime) if measurement.runtime else None,
-    )
-    part = describe_figure(variant, measurement.pk, figure)
-    part.is_to("tf:runtime", iri_or_none(measurement.runtime))
-    part.is_to("tf:board", iri_or_none(measurement.board))
-    part.is_to("tf:onDevice", iri_or_none(measurement.device))
-    part.has("tf:precision", measurement.precision)

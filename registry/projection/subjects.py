@@ -13,6 +13,7 @@ from ontology.describe import Description
 from ontology.namespaces import subject_iri
 from registry.models import (
     BoardType,
+    CitedWork,
     Device,
     FirmwareBuild,
     Fleet,
@@ -20,8 +21,10 @@ from registry.models import (
     Release,
     Runtime,
     SubjectKind,
+    Technique,
+    Variant,
 )
-from registry.projection import hardware, networks
+from registry.projection import hardware, networks, techniques
 from registry.projection.facts import BareBoard, profiles_with_capacity, variants_with_needs
 from registry.projection.keys import subject_of
 from registry.projection.verdicts import JudgedProfiles, project_verdicts, verdict_keys
@@ -50,6 +53,12 @@ class Source:
 
 def _plain(describe: Callable[[Any], Description]) -> Callable[[Any, BareBoard], Description]:
     return lambda row, bare: describe(row)
+
+
+def _whole_variants() -> QuerySet[Variant]:
+    """With their layers, and what is said beside their figures."""
+    rows = variants_with_needs().defer(None).select_related("parent").defer("parent__description")
+    return rows.prefetch_related("measurements__disputes", "remarks__board", "remarks__runtime")
 
 
 SOURCES: Mapping[SubjectKind, Source] = {
@@ -82,11 +91,15 @@ SOURCES: Mapping[SubjectKind, Source] = {
         _plain(networks.describe_release),
     ),
     SubjectKind.VARIANT: Source(
-        lambda: (
-            variants_with_needs().defer(None).select_related("parent").defer("parent__description")
-        ),
+        _whole_variants,
         "pk__in",
         _plain(networks.describe_variant),
+    ),
+    SubjectKind.TECHNIQUE: Source(
+        Technique.objects.all, "slug__in", _plain(techniques.describe_technique)
+    ),
+    SubjectKind.WORK: Source(
+        CitedWork.objects.all, "slug__in", _plain(techniques.describe_cited_work)
     ),
 }
 

@@ -13,7 +13,14 @@ from django.conf import settings
 
 from ontology.describe import Description
 from ontology.facts import Need
-from ontology.graph import describe_arena, describe_extent, describe_flash, describe_verdicts
+from ontology.graph import (
+    describe_arena,
+    describe_extent,
+    describe_flash,
+    describe_latency,
+    describe_small,
+    describe_verdicts,
+)
 from ontology.matching import MatchTable, match_all
 from ontology.matching.columns import CapacityColumns
 from ontology.namespaces import subject_iri
@@ -51,7 +58,8 @@ class JudgedProfiles:
 
 def keeps_fits_only() -> bool:
     """Whether there are more pairs now than the graph states every verdict of."""
-    pairs = Variant.objects.count() * CapabilityProfile.objects.count()
+    judged = Variant.objects.filter(release__model__reference=False)
+    pairs = judged.count() * CapabilityProfile.objects.count()
     return pairs > settings.GRAPH_VERDICT_PAIRS_MAX
 
 
@@ -63,8 +71,9 @@ def project_verdicts(keys: Sequence[str], judged: JudgedProfiles) -> Mapping[str
     found: dict[str, list[ox.Triple]] = {}
     for row, (key, variant) in enumerate(variants.items()):
         subject = Description(iri_of(variant))
-        describe_extent(subject, fits_only=judged.fits_only)
-        _describe_row(subject, table, row, judged)
+        if not variant.release.model.reference:
+            describe_extent(subject, fits_only=judged.fits_only)
+        _describe_row(subject, variant, table, row, judged)
         found[key] = subject.triples
     return found
 
@@ -83,17 +92,23 @@ def _column(variants: Sequence[Variant], needs: Sequence[Need], judged: JudgedPr
     graphs: dict[str, Sequence[ox.Triple]] = {}
     for row, variant in enumerate(variants):
         subject = Description(iri_of(variant))
-        _describe_row(subject, table, row, judged)
+        _describe_row(subject, variant, table, row, judged)
         graphs[subject_iri(SubjectKind.VERDICTS.value, str(variant.pk))] = subject.triples
     return graphs
 
 
 def _describe_row(
-    variant: Description, table: MatchTable, row: int, judged: JudgedProfiles
+    subject: Description, variant: Variant, table: MatchTable, row: int, judged: JudgedProfiles
 ) -> None:
-    describe_arena(variant, table.needs[row], judged.columns.targets)
-    describe_flash(variant, table.needs[row], judged.columns.targets)
-    describe_verdicts(variant, table, judged.iris, row=row, fits_only=judged.fits_only)
+    """A reference model is nobody's to install, so of it stands what it needs and no verdict."""
+    need, model = table.needs[row], variant.release.model
+    describe_arena(subject, need, judged.columns.targets)
+    describe_flash(subject, need, judged.columns.targets)
+    describe_latency(subject, need, judged.columns.targets)
+    if model.language_model:
+        describe_small(subject, table, judged.iris, row=row)
+    if not model.reference:
+        describe_verdicts(subject, table, judged.iris, row=row, fits_only=judged.fits_only)
 
 
 def _only(judged: JudgedProfiles, place: int) -> JudgedProfiles:

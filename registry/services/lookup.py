@@ -18,10 +18,15 @@ def find_device(device_id: str) -> Device:
 
 
 def find_variant(name: str) -> Variant:
-    """The variant with that number, or that is called model/release/name; else LookupFailed."""
+    """The variant with that number, or that is called model/release/name; else LookupFailed.
+
+    A name alone will do where only one variant has it.
+    """
     rows = Variant.objects.select_related("release__model", "artifact")
     if name.isdecimal() and len(name) < 19:
         found = rows.filter(pk=int(name)).first()
+    elif len(alike := rows.filter(name=name)[:2]) == 1:
+        found = alike[0]
     else:
         found = rows.filter(**_path(name)).first()
     if found is None:

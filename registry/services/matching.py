@@ -107,14 +107,33 @@ def _choose(
     return Choice(variants[ranked[0].variant] if fits else None, ranked)
 
 
+def candidates(model: str | None = None, *, reference: bool = False) -> QuerySet[Variant]:
+    """The variants that a question is about: the installation's own, or one model's.
+
+    Reference models are there where `reference` asks for them too, or one is named.
+    """
+    if model is not None:
+        return Variant.objects.filter(release__model__name=model)
+    return (
+        Variant.objects.all()
+        if reference
+        else Variant.objects.filter(release__model__reference=False)
+    )
+
+
 def judge_variants(
     device: Device, variants: QuerySet[Variant], limits: Limits | None = None
 ) -> list[tuple[Variant, Verdict]]:
     """Each of these variants for one device, in the order of the query."""
-    capacity = _capacities([device.profile_id])[device.profile_id]
+    capacity = capacity_of_device(device)
     order = list(variants.values_list("pk", flat=True))
     rows = variants_with_needs().in_bulk(order)
     return [(rows[pk], assess(need_of(rows[pk]), capacity, limits)) for pk in order]
+
+
+def capacity_of_device(device: Device) -> Capacity:
+    """What one device offers; nothing is known of one that has not described itself."""
+    return _capacities([device.profile_id])[device.profile_id]
 
 
 def judge_profiles(variant: Variant, limits: Limits | None = None) -> dict[int | None, Verdict]:

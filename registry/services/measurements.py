@@ -8,7 +8,10 @@ from django.db import transaction
 
 from ontology.facts import Figure, Metric, RuntimeId
 from registry.models import BoardType, Device, Measurement, Runtime, Variant
+from registry.projection.conflicts import conflicting
 from registry.services.changes import update
+
+__all__ = ["UNITS", "conflicting", "record", "runtime_row"]
 
 UNITS: Mapping[Metric, str] = {
     Metric.ARENA_BYTES: "B",
@@ -18,6 +21,15 @@ UNITS: Mapping[Metric, str] = {
     Metric.ENERGY_MJ: "mJ",
     Metric.ACCURACY: "1",
     Metric.MACS: "MAC",
+    Metric.PARAMETERS: "",
+    Metric.TOP5_ACCURACY: "1",
+    Metric.AUC: "1",
+    Metric.SCORE: "1",
+    Metric.ANGULAR_ERROR_DEG: "°",
+    Metric.PSNR_DB: "dB",
+    Metric.FRAME_RATE_HZ: "1/s",
+    Metric.TOKENS_PER_S: "1/s",
+    Metric.FIRST_TOKEN_MS: "ms",
 }
 
 
@@ -41,6 +53,8 @@ def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Meas
         "board": BoardType.objects.get(slug=figure.board) if figure.board else None,
         "runtime": runtime_row(figure.runtime) if figure.runtime else None,
         "metric": figure.metric.value,
+        "dataset": figure.dataset,
+        "conditions": figure.conditions,
         "status": figure.status.value,
         "source": figure.source,
     }
@@ -55,12 +69,15 @@ def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Meas
     return row
 
 
-def runtime_row(runtime: RuntimeId) -> Runtime:
-    """The row of a runtime; one without a version stands for every version of those kernels."""
+def runtime_row(runtime: RuntimeId, source: str = "") -> Runtime:
+    """The row of a runtime; one without a version stands for every version of those kernels.
+
+    `source` is who names it, for a row that is new.
+    """
     row, _ = Runtime.objects.get_or_create(
         name=runtime.name,
         version=runtime.version,
         kernels=runtime.kernels,
-        defaults={"source": "" if runtime.version else "stands for every version"},
+        defaults={"source": source if runtime.version else "stands for every version"},
     )
     return row

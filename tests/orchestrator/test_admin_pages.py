@@ -31,6 +31,8 @@ READ_ONLY = {
     "capabilityprofile",
     "graphchange",
     "enrolmenttoken",
+    "technique",
+    "citedwork",
 }
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,12 @@ from ontology.store import GraphStore
 from registry.models import Variant
 
 
-def answers(store: GraphStore, name: str, **subjects: str) -> list[dict[str, Any]]:
+def answers(store: GraphStore, name: str, **subjects: str | ox.Literal) -> list[dict[str, Any]]:
     """Rows as plain values, IRIs by what follows the last slash or hash."""
-    terms = {key: ox.NamedNode(iri) for key, iri in subjects.items()}
+    terms = {
+        key: ox.NamedNode(value) if isinstance(value, str) else value
+        for key, value in subjects.items()
+    }
     return [
         {key: _plain(term) for key, term in row.items()}
         for row in store.select(question(name).bind(**terms))

@@ -41,7 +41,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         log_to_file(settings.VAR_DIR / "logs" / "demo.log")
         call_command("migrate", verbosity=0)
-        call_command("load_catalogue", verbosity=0)
+        call_command("load_catalogue", hardware=True, verbosity=0)
         # Imported here, since it loads the learning libraries: not before the folder is ours.
         from deploy.demo.scenario import demonstrate
 

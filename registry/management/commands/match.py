@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable, Iterator
+from argparse import ArgumentParser
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -13,16 +13,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ontology.facts import Answer, Constraint, Verdict
-from ontology.matching import explain
+from ontology.facts import Answer, Capacity, Verdict
+from ontology.matching import Ranking, explain
+from registry.management import match_options
 from registry.models import Device, Variant
 from registry.services.lookup import LookupFailed, find_device, find_variant
-from registry.services.matching import PairVerdict, assess_all, reason_json, restrict
+from registry.services.matching import (
+    PairVerdict,
+    assess_all,
+    candidates,
+    capacity_of_device,
+    reason_json,
+)
+from registry.services.ranked import RankedVariant, WhatIf, ranked, what_if
 
 _STYLE = {Answer.FITS: "green", Answer.DOES_NOT_FIT: "red", Answer.UNKNOWN: "yellow"}
 _WORDS = {Answer.FITS: "fits", Answer.DOES_NOT_FIT: "does not fit", Answer.UNKNOWN: "unknown"}
 
 PIPE_WIDTH = 160
+NOBODY = "(what if)"
 
 
 class Command(BaseCommand):
@@ -30,74 +39,68 @@ class Command(BaseCommand):
 
     help = (
         "Say which variant fits which device, and what fails by how much. With neither --device "
-        "nor --variant every pair is judged and printed as one JSON line."
+        "nor --variant every pair is judged and printed as one JSON line. Reference models, which"
+        " are known from publications, are judged where --reference, --model or --variant asks."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--device", metavar="ID", help="one device")
-        parser.add_argument("--variant", metavar="ID", help="one variant: number or model/1/name")
-        parser.add_argument("--json", action="store_true", help="one JSON line a pair, no table")
-        parser.add_argument(
-            "--only",
-            metavar="CONSTRAINTS",
-            type=_constraints,
-            help=f"ask only these, by commas: {', '.join(c.value for c in _ALWAYS)}",
-        )
+        match_options.add_arguments(parser)
 
-    def handle(
-        self,
-        *args: Any,
-        device: str | None,
-        variant: str | None,
-        only: list[Constraint] | None,
-        **options: Any,
-    ) -> None:
-        pairs = _restricted(assess_all(_devices(device), _variants(variant)), only)
-        if options["json"] or (device is None and variant is None):
+    def handle(self, *args: Any, **options: Any) -> None:
+        asked, ranking = match_options.what_if_of(options), match_options.ranking_of(options)
+        try:
+            variants = _variants(options)
+            if asked is not None or ranking is not None:
+                self._in_order(options, asked, ranking or Ranking(), variants)
+                return
+            devices = _devices(options["device"])
+        except LookupFailed as error:
+            raise CommandError(str(error)) from error
+        pairs = assess_all(devices, variants, options["only"])
+        if options["json"] or (options["device"] is None and options["variant"] is None):
             for pair in pairs:
                 self.stdout.write(json.dumps(pair_json(pair)))
         else:
             self.stdout.write(_rendered(_table(pairs)))
 
+    def _in_order(
+        self,
+        options: dict[str, Any],
+        asked: WhatIf | None,
+        ranking: Ranking,
+        variants: QuerySet[Variant],
+    ) -> None:
+        name, capacity = _one_capacity(options["device"], asked)
+        rows = ranked(capacity, variants, ranking, only=options["only"] or ())
+        if options["json"]:
+            for row in rows:
+                self.stdout.write(json.dumps(ranked_json(name, row)))
+        else:
+            self.stdout.write(_rendered(_ranked_table(name, rows)))
 
-_ALWAYS = list(Constraint)[:6]
 
-
-def _constraints(text: str) -> list[Constraint]:
-    try:
-        chosen = [Constraint(part.strip()) for part in text.split(",")]
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
-    foreign = [constraint.value for constraint in chosen if constraint not in _ALWAYS]
-    if foreign:
-        raise ArgumentTypeError(f"{foreign[0]} needs a limit, which only the REST API takes")
-    return chosen
+def _one_capacity(device_id: str | None, asked: WhatIf | None) -> tuple[str | None, Capacity]:
+    if asked is not None:
+        if device_id is not None:
+            raise CommandError(
+                "--device names one; --ram, --flash, --runtime, --board describe one"
+            )
+        return None, what_if(asked)
+    if device_id is None:
+        raise CommandError("an order is one device's: name it with --device, or describe it")
+    return device_id, capacity_of_device(find_device(device_id))
 
 
 def _devices(device_id: str | None) -> QuerySet[Device]:
     if device_id is None:
         return Device.objects.all()
-    try:
-        return Device.objects.filter(pk=find_device(device_id).pk)
-    except LookupFailed as error:
-        raise CommandError(str(error)) from error
+    return Device.objects.filter(pk=find_device(device_id).pk)
 
 
-def _variants(name: str | None) -> QuerySet[Variant]:
-    if name is None:
-        return Variant.objects.all()
-    try:
-        return Variant.objects.filter(pk=find_variant(name).pk)
-    except LookupFailed as error:
-        raise CommandError(str(error)) from error
-
-
-def _restricted(
-    pairs: Iterable[PairVerdict], only: list[Constraint] | None
-) -> Iterator[PairVerdict]:
-    for pair in pairs:
-        verdict = restrict(pair.verdict, only) if only else pair.verdict
-        yield PairVerdict(pair.device, pair.variant, verdict)
+def _variants(options: dict[str, Any]) -> QuerySet[Variant]:
+    if options["variant"] is not None:
+        return Variant.objects.filter(pk=find_variant(options["variant"]).pk)
+    return candidates(options["model"], reference=options["reference"])
 
 
 def pair_json(pair: PairVerdict) -> dict[str, Any]:
@@ -110,14 +113,37 @@ def pair_json(pair: PairVerdict) -> dict[str, Any]:
     }
 
 
+def ranked_json(device_id: str | None, row: RankedVariant) -> dict[str, Any]:
+    """One line of output in the order of merit; the device is null where nobody has it."""
+    return {
+        "device": device_id,
+        "variant": str(row.variant),
+        "verdict": row.verdict.answer.value,
+        "merit": row.merit,
+        "reasons": [reason_json(reason) for reason in row.verdict.reasons],
+    }
+
+
 def _table(pairs: Iterable[PairVerdict]) -> Table:
     table = Table("Device", "Variant", "Verdict", "Why", box=None, pad_edge=False)
     for pair in pairs:
-        answer = pair.verdict.answer
-        words = _WORDS[answer] + (" (assumed)" if pair.verdict.assumed else "")
-        verdict = f"[{_STYLE[answer]}]{words}[/]"
+        verdict = _verdict_text(pair.verdict)
         table.add_row(pair.device.device_id, str(pair.variant), verdict, _why(pair.verdict))
     return table
+
+
+def _ranked_table(device_id: str | None, rows: Iterable[RankedVariant]) -> Table:
+    table = Table("Device", "Variant", "Verdict", "Merit", "Why", box=None, pad_edge=False)
+    for row in rows:
+        merit = "not known" if row.merit is None else f"{row.merit:.4f}"
+        verdict = _verdict_text(row.verdict)
+        table.add_row(device_id or NOBODY, str(row.variant), verdict, merit, _why(row.verdict))
+    return table
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    words = _WORDS[verdict.answer] + (" (assumed)" if verdict.assumed else "")
+    return f"[{_STYLE[verdict.answer]}]{words}[/]"
 
 
 def _rendered(table: Table) -> str:
