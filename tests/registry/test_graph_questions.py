@@ -86,6 +86,16 @@ def test_what_each_constraint_comes_to(store, world):
     }
 
 
+def test_where_only_fits_are_kept_it_can_still_be_judged(world, settings):
+    settings.GRAPH_VERDICT_PAIRS_MAX = 0
+    store = MemoryStore()
+    drain(store)
+    pair = {"variant": variant(world.large), "device": device("shed")}
+    assert answers(store, "why-not", **pair) == []
+    outcomes = {row["constraint"]: row["outcome"] for row in answers(store, "judge", **pair)}
+    assert (outcomes["ram"], outcomes["sensors"]) == ("fails", "fails")
+
+
 def test_which_operators_are_missing(store, world):
     world_small = {"variant": variant(world.small), "device": device("hall")}
     assert answers(store, "missing-operators", **world_small) == [
