@@ -32,9 +32,7 @@ class Description:
     def a(self, *classes: str) -> Description:
         """State classes by prefixed name or IRI."""
         for name in classes:
-            iri = _iri(name)
-            for each in (iri, *sorted(superclasses(iri))):
-                self.triples.append(ox.Triple(self.iri, _TYPE, ox.NamedNode(each)))
+            self.triples.extend(ox.Triple(self.iri, _TYPE, each) for each in _classes(name))
         return self
 
     def has(self, name: str, *values: Value) -> Description:
@@ -56,6 +54,13 @@ class Description:
     def for_each(self, name: str, others: Iterable[Description]) -> Description:
         """State a relation to things that are themselves described in this graph."""
         return self.is_to(name, *(other.iri.value for other in others))
+
+
+@cache
+def _classes(name: str) -> tuple[ox.NamedNode, ...]:
+    """A class and all above it."""
+    iri = _iri(name)
+    return tuple(ox.NamedNode(each) for each in (iri, *sorted(superclasses(iri))))
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pyoxigraph as ox
 
 from ontology.describe import Description
@@ -222,17 +223,15 @@ def describe_verdicts(
 
     The variant is the need in that row of the table; `profiles` are the IRIs of its columns.
     """
-    outcomes = table.outcomes[row]
-    edges = [(_FITS, outcomes == HOLDS)]
+    edges = [(_FITS, table.fitting(row))]
     if not fits_only:
-        edges.append((_UNKNOWN_FOR, outcomes == UNKNOWN))
+        edges.append((_UNKNOWN_FOR, np.flatnonzero(table.outcomes[row] == UNKNOWN)))
         for constraint, holds in table.holds.items():
-            edges.append((_FAILS[constraint], holds[row] == FAILS))
-            edges.append((_UNKNOWN[constraint], holds[row] == UNKNOWN))
-    for edge, holds_at in edges:
+            edges.append((_FAILS[constraint], np.flatnonzero(holds[row] == FAILS)))
+            edges.append((_UNKNOWN[constraint], np.flatnonzero(holds[row] == UNKNOWN)))
+    for edge, places in edges:
         variant.triples.extend(
-            ox.Triple(variant.iri, edge, ox.NamedNode(profiles[place]))
-            for place in holds_at.nonzero()[0]
+            ox.Triple(variant.iri, edge, ox.NamedNode(profiles[place])) for place in places
         )
 
 

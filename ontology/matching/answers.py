@@ -9,17 +9,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ontology.facts import Capacity, Constraint, Need
+from ontology.facts import Capacity, Constraint, Metric, Need
 from ontology.matching.columns import (
     CapacityColumns,
+    Distinct,
     Places,
     Sizes,
     distinct,
     itself,
     operators_key,
 )
-from ontology.matching.outcomes import CODE, HOLDS, UNKNOWN
+from ontology.matching.outcomes import CODE, FAILS, HOLDS, UNKNOWN
 from ontology.matching.rules import RULES, arena_bytes, flash_bytes
+
+_REMEMBERED_QUESTIONS = 10_000
 
 Outcomes: TypeAlias = NDArray[np.int8]  # shape (needs, capacities) unless stated
 
@@ -30,16 +33,21 @@ class SetAnswers:
 
     table: Outcomes
     row_of: Places
-    place_of: Places
-    kinds: Places
+    offered: Distinct
 
     def by_kind(self, needs: slice) -> Outcomes:
         """The outcomes of a block of needs, shape (needs, kinds)."""
-        return self._at(needs, self.place_of[self.kinds])
+        return self._at(needs, self.offered.kind_place_of)
+
+    def holding(self, need: int, kinds: Places) -> Places:
+        """Those of the kinds on which the rule surely holds."""
+        holds = self.table[self.row_of[need]] == HOLDS
+        held: Places = kinds[holds[self.offered.kind_place_of[kinds]]]
+        return held
 
     def outcomes(self, needs: slice) -> Outcomes:
         """The outcomes of a block of needs on every capacity."""
-        return self._at(needs, self.place_of)
+        return self._at(needs, self.offered.place_of)
 
     def _at(self, needs: slice, columns: Places) -> Outcomes:
         return self.table.take(self.row_of[needs], axis=0).take(columns, axis=1)
@@ -62,81 +70,99 @@ class SizeAnswers:
         found: Outcomes = enough.view(np.int8) - short.view(np.int8)
         return found
 
+    def holding(self, need: int, places: Places) -> Places:
+        """Those of the places on which the need surely finds room."""
+        needed = self.needed[need]
+        if len(needed) > 1:
+            needed = needed[self.target_of[places]]
+        held: Places = places[needed <= self.limit[places]]
+        return held
+
 
 def ask_sets(constraint: Constraint, needs: Sequence[Need], columns: CapacityColumns) -> SetAnswers:
     """Ask a rule over sets once for each distinct pair of what it looks at."""
     part, key = SET_QUESTIONS[constraint]
     rows, row_of = distinct(needs, part, key)
-    offered = columns.parts[constraint.value]
-    ask = _ask_operators if constraint is Constraint.OPERATORS else _ask_rule
-    return SetAnswers(
-        ask(constraint, rows, offered.values), row_of, offered.place_of, columns.kinds
-    )
+    if constraint is Constraint.OPERATORS:
+        table = _ask_operators(rows, columns)
+    else:
+        table = _ask_rule(constraint, rows, columns)
+    return SetAnswers(table, row_of, columns.parts[constraint.value])
 
 
 def ask_sizes(
     constraint: Constraint, needs: Sequence[Need], columns: CapacityColumns
 ) -> SizeAnswers:
     """What each need takes on each target, beside what each capacity has."""
-    size_of, limit_of = SIZE_QUESTIONS[constraint]
+    size_of, metric, limit_of = SIZE_QUESTIONS[constraint]
     targets = columns.parts["target"]
     needed = np.empty((len(needs), len(targets.values)), dtype=np.float64)
-    runtimes, runtime_of = distinct(targets.values, lambda t: t.runtime, itself)
-    for row, need in enumerate(needs):
-        if any(figure.board is not None for figure in need.figures):
-            needed[row] = [_size(size_of(need, target)) for target in targets.values]
-        else:  # then the board does not matter, and there are few runtimes
-            found = np.array([_size(size_of(need, target)) for target in runtimes])
-            needed[row] = found[runtime_of]
+    for row, need in zip(needed, needs, strict=True):
+        figures = [figure for figure in need.figures if figure.metric is metric]
+        if any(figure.board is not None for figure in figures):
+            row[:] = [_size(size_of(need, target)) for target in targets.values]
+        elif any(figure.runtime is not None for figure in figures):
+            found = np.array([_size(size_of(need, target)) for target in columns.target_runtimes])
+            row[:] = found[columns.target_runtime_of]
+        elif targets.values:
+            row[:] = _size(size_of(need, targets.values[0]))
+    if _is_one_size(needed):
+        needed = needed[:, :1]
     return SizeAnswers(needed, targets.place_of, limit_of(columns))
+
+
+def _is_one_size(needed: Sizes) -> bool:
+    """Whether no need differs by target; one that is not known for some does."""
+    return needed.shape[1] > 0 and bool((needed == needed[:, :1]).all())
 
 
 def _size(value: int | None) -> float:
     return np.nan if value is None else value
 
 
-def _ask_rule(
-    constraint: Constraint, needs: Sequence[Need], capacities: Sequence[Capacity]
-) -> Outcomes:
-    rule = RULES[constraint]
-    found = [[CODE[rule(need, capacity).holds] for capacity in capacities] for need in needs]
-    return np.array(found, dtype=np.int8).reshape(len(needs), len(capacities))
-
-
-def _ask_operators(
-    constraint: Constraint, needs: Sequence[Need], capacities: Sequence[Capacity]
-) -> Outcomes:
-    """As the rule, over a matrix of versions: every variant may have its own set of operators."""
-    known = np.array([capacity.operators is not None for capacity in capacities], dtype=bool)
-    names = sorted({name for need in needs for name in need.operators or ()})
-    place = {name: number for number, name in enumerate(names)}
-    offers = [capacity.operators or {} for capacity in capacities]
-    offered = np.array([[offer.get(n, 0) for n in names] for offer in offers], dtype=np.int64)
-    offered = offered.reshape(len(capacities), len(names))
-    table = np.full((len(needs), len(capacities)), UNKNOWN, dtype=np.int8)
-    for row, need in enumerate(needs):
-        if need.operators is None:
-            continue
-        wanted = [place[name] for name in need.operators]
-        versions = np.fromiter(need.operators.values(), np.int64, len(wanted))
-        enough = (offered[:, wanted] >= versions).all(axis=1)
-        judged = enough.view(np.int8) * 2 - HOLDS
-        table[row] = np.where(known, judged, UNKNOWN) if wanted else HOLDS
+def _ask_rule(constraint: Constraint, needs: Sequence[Need], columns: CapacityColumns) -> Outcomes:
+    part, key = SET_QUESTIONS[constraint]
+    capacities = columns.parts[constraint.value].values
+    table = np.empty((len(needs), len(capacities)), dtype=np.int8)
+    for row, need in zip(table, needs, strict=True):
+        question = (constraint.value, key(part(need)))
+        known = columns.remembered.get(question)
+        if known is None:
+            rule = RULES[constraint]
+            known = np.array([CODE[rule(need, c).holds] for c in capacities], dtype=np.int8)
+            if len(columns.remembered) < _REMEMBERED_QUESTIONS:
+                columns.remembered[question] = known
+        row[:] = known
     return table
 
 
-# The part of a need that each rule over sets looks at; its part of a capacity bears its name.
+def _ask_operators(needs: Sequence[Need], columns: CapacityColumns) -> Outcomes:
+    """As the rule, by columns of versions: every variant may have its own set of operators."""
+    missing = np.zeros(len(columns.unstated), dtype=np.intp)
+    table = np.full((len(needs), len(missing)), HOLDS, dtype=np.int8)
+    for row, need in zip(table, needs, strict=True):
+        if need.operators is None:
+            row[:] = UNKNOWN
+        elif need.operators:
+            for name, version in need.operators.items():
+                row[columns.versions.get(name, missing) < version] = FAILS
+            row[columns.unstated] = UNKNOWN
+    return table
+
+
+# The part of a need that each rule over sets looks at; its part of a capacity bears its name. What
+# excludes most stands first.
 SET_QUESTIONS: Mapping[Constraint, tuple[Callable[[Need], Any], Callable[[Any], Hashable]]] = {
+    Constraint.SENSORS: (lambda n: n.sensors, itself),
     Constraint.OPERATORS: (lambda n: n.operators, operators_key),
     Constraint.DTYPES: (lambda n: n.dtypes, itself),
-    Constraint.SENSORS: (lambda n: n.sensors, itself),
     Constraint.RUNTIME: (lambda n: n.runtimes, itself),
 }
 # What a need takes, which may depend on the runtime and the board alone, and what there is of it.
 SIZE_QUESTIONS: Mapping[
     Constraint,
-    tuple[Callable[[Need, Capacity], int | None], Callable[[CapacityColumns], Sizes]],
+    tuple[Callable[[Need, Capacity], int | None], Metric, Callable[[CapacityColumns], Sizes]],
 ] = {
-    Constraint.FLASH: (flash_bytes, lambda columns: columns.slot_bytes),
-    Constraint.RAM: (arena_bytes, lambda columns: columns.arena_budget_bytes),
+    Constraint.FLASH: (flash_bytes, Metric.FLASH_BYTES, lambda columns: columns.slot_bytes),
+    Constraint.RAM: (arena_bytes, Metric.ARENA_BYTES, lambda columns: columns.arena_budget_bytes),
 }

@@ -7,7 +7,7 @@ only sizes, of which every profile may have its own, are kept profile by profile
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -22,39 +22,62 @@ Sizes: TypeAlias = NDArray[np.float64]  # bytes; NaN is not known
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distinct:
-    """One capacity for each distinct value of some part, and which of them each capacity has."""
+    """One capacity for each distinct value of some part, and which of them each capacity has.
+
+    `kind_place_of` says the same of each kind of capacity.
+    """
 
     values: tuple[Capacity, ...]
     place_of: Places
+    kind_place_of: Places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CapacityColumns:
     """Many capacities, ready to be compared; shapes are (capacities,) unless stated.
 
-    A *kind* is everything about a capacity but its two sizes: `kinds` holds the place of one
-    capacity of each, shape (kinds,), and `kind_of` the kind of every capacity.
+    A *kind* is everything about a capacity but its two sizes. `kind_of` holds the kind of every
+    capacity, and `by_kind` all places kind after kind, those of each beginning at `kind_starts`,
+    shape (kinds + 1,).
     """
 
     capacities: Sequence[Capacity]
     slot_bytes: Sizes
     arena_budget_bytes: Sizes
     parts: Mapping[str, Distinct]
-    kinds: Places
     kind_of: Places
+    by_kind: Places
+    kind_starts: Places
+    target_runtimes: Sequence[Capacity]  # one target for each runtime
+    target_runtime_of: Places  # the place of every target's among these
+    versions: Mapping[str, Places]  # of each operator in each distinct set, 0 where it is missing
+    unstated: NDArray[np.bool_]  # whether what a distinct set of operators holds is not known
+    # What rules said of a part of a need on every distinct value of its part; made by `answers`.
+    remembered: dict[tuple[str, Hashable], NDArray[np.int8]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, capacities: Sequence[Capacity]) -> CapacityColumns:
         """The columns of these capacities; costs a look at each, none at any need."""
-        parts = {name: _part(capacities, *how) for name, how in _PARTS.items()}
-        kinds, kind_of = _combinations([part.place_of for part in parts.values()])
+        found = {name: distinct(capacities, *how) for name, how in _PARTS.items()}
+        kinds, kind_of = _combinations([place_of for _, place_of in found.values()])
+        parts = {
+            name: Distinct(tuple(values), place_of, place_of[kinds])
+            for name, (values, place_of) in found.items()
+        }
+        runtimes, runtime_of = distinct(parts["target"].values, *_PARTS["runtime"])
+        sets = [capacity.operators for capacity in parts["operators"].values]
         return cls(
             capacities=capacities,
             slot_bytes=sizes(capacity.slot_bytes for capacity in capacities),
             arena_budget_bytes=sizes(capacity.arena_budget_bytes for capacity in capacities),
             parts=parts,
-            kinds=kinds,
             kind_of=kind_of,
+            by_kind=np.argsort(kind_of, kind="stable"),
+            kind_starts=np.concatenate(([0], np.cumsum(np.bincount(kind_of)))).astype(np.intp),
+            target_runtimes=runtimes,
+            target_runtime_of=runtime_of,
+            versions=_versions([operators or {} for operators in sets]),
+            unstated=np.array([operators is None for operators in sets], dtype=bool),
         )
 
     @property
@@ -64,6 +87,13 @@ class CapacityColumns:
 
     def __len__(self) -> int:
         return len(self.capacities)
+
+
+def spans(starts: Places, ends: Places) -> Places:
+    """The numbers from each start up to its end, span after span."""
+    counts = ends - starts
+    before = np.cumsum(counts) - counts
+    return np.repeat(starts - before, counts) + np.arange(counts.sum())
 
 
 def sizes(values: Iterable[int | None]) -> Sizes:
@@ -103,13 +133,14 @@ def itself(value: Hashable) -> Hashable:
     return value
 
 
-def _part(
-    capacities: Sequence[Capacity],
-    part: Callable[[Capacity], Any],
-    key: Callable[[Any], Hashable],
-) -> Distinct:
-    values, place_of = distinct(capacities, part, key)
-    return Distinct(tuple(values), place_of)
+def _versions(sets: Sequence[Mapping[str, int]]) -> dict[str, Places]:
+    versions: dict[str, Places] = {}
+    for place, operators in enumerate(sets):
+        for name, version in operators.items():
+            if name not in versions:
+                versions[name] = np.zeros(len(sets), dtype=np.intp)
+            versions[name][place] = version
+    return versions
 
 
 def _combinations(columns: Sequence[Places]) -> tuple[Places, Places]:

@@ -73,8 +73,8 @@ def variants_with_needs() -> QuerySet[Variant]:
 
 
 def profiles_with_capacity() -> QuerySet[CapabilityProfile]:
-    """Profiles with all that `capacity_of` reads."""
-    return CapabilityProfile.objects.select_related("board", "firmware__runtime")
+    """Profiles with all that `capacity_of` reads; equal firmware is one object, read once."""
+    return CapabilityProfile.objects.prefetch_related("board", "firmware__runtime")
 
 
 def need_of(variant: Variant) -> Need:
@@ -185,7 +185,7 @@ def operators_of(firmware: FirmwareBuild) -> Mapping[str, int] | None:
     A runtime whose operators were never entered (an empty mapping) has unknown ones, not none.
     """
     if firmware.operators is not None:
-        return dict(firmware.operators)
+        return firmware.operators
     return (firmware.runtime.operators or None) if firmware.runtime else None
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import pyoxigraph as ox
+
 from ontology.describe import Description, link
 from ontology.graph import describe_capacity, describe_operators, sensor_part, shape_text
 from ontology.vocabulary import observed_property, sensor_class
@@ -105,13 +109,20 @@ def describe_device(device: Device) -> Description:
 
 
 def _describe_ability(device: Description, profile: CapabilityProfile) -> None:
-    shared = Description(iri_of(profile))
-    device.is_to("tf:profile", shared.iri.value)
-    device.is_to("ssn:hasSubSystem", shared.part("microcontroller").iri.value)
-    sensors = range(1, len(profile.sensors or ()) + 1)
-    device.for_each("ssn:hasSubSystem", [sensor_part(shared, number) for number in sensors])
+    sensors = len(profile.sensors or ())
+    shared, *parts = _shared_parts(iri_of(profile), sensors)
+    device.has("tf:profile", shared).has("ssn:hasSubSystem", *parts)
     if sensors:
         device.a("tf:SensingDevice")
+
+
+@lru_cache(maxsize=10_000)
+def _shared_parts(profile: str, sensors: int) -> tuple[ox.NamedNode, ...]:
+    """A profile, its microcontroller and its sensors: the same terms for thousands of devices."""
+    shared = Description(profile)
+    parts = [shared.part("microcontroller")]
+    parts += [sensor_part(shared, number) for number in range(1, sensors + 1)]
+    return (shared.iri, *(part.iri for part in parts))
 
 
 def describe_fleet(fleet: Fleet) -> Description:

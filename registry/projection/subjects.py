@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyoxigraph as ox
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 
 from ontology.describe import Description
 from ontology.namespaces import subject_iri
@@ -75,7 +75,9 @@ SOURCES: Mapping[SubjectKind, Source] = {
     ),
     SubjectKind.PROFILE: Source(profiles_with_capacity, "digest__in", hardware.describe_profile),
     SubjectKind.DEVICE: Source(
-        lambda: Device.objects.select_related("profile", "installed").prefetch_related("fleets"),
+        lambda: Device.objects.prefetch_related(
+            "fleets", "profile", Prefetch("installed", Variant.objects.only("pk"))
+        ),
         "device_id__in",
         _plain(hardware.describe_device),
     ),

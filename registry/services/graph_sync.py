@@ -38,6 +38,7 @@ MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys
 # What is projected together, to bound what is in memory: subjects, and pairs of their verdicts.
 AT_ONCE = 200
 PAIRS_AT_ONCE = 500_000
+LOADED_AT_ONCE = 5_000  # subjects that are written together where the store may not have them yet
 
 
 def graph_store() -> OxigraphServer:
@@ -88,10 +89,13 @@ def _catch_up_kind(
     present = None if every is None else stored_graphs(store)
     keys = dict.fromkeys([*by_key, *(() if every is None else all_keys(kind))])
     written = 0
-    for chunk in chunks(list(keys), _at_once(judged)):
-        projected = project_each(kind, chunk, bare, judged)
+    piece = _at_once(judged)
+    whole = piece if present is None or judged is not None else LOADED_AT_ONCE
+    for group in chunks(list(keys), whole):
+        pieces = chunks(group, piece)
+        projected = (each for few in pieces for each in project_each(kind, few, bare, judged))
         written += write_graphs(store, kind, projected, present)
-        _remove(kind, {key: by_key[key] for key in chunk if key in by_key})
+        _remove(kind, {key: by_key[key] for key in group if key in by_key})
     _remove(kind, {EVERY: every} if every else {})
     return written
 

@@ -19,7 +19,7 @@ def profile_for(
 
     The order of the sensors makes no difference.
     """
-    rows = None if sensors is None else _canonical(sensors)
+    rows = None if sensors is None else canonical_sensors(sensors)
     digest = profile_digest(board, firmware, rows)
     profile, _ = CapabilityProfile.objects.get_or_create(
         digest=digest, defaults={"board": board, "firmware": firmware, "sensors": rows}
@@ -62,7 +62,8 @@ def capacity_of(profile: CapabilityProfile) -> Capacity:
 _NOT_BARE = facts.BareBoard(ram_reserve=0.0, flash_reserve=0.0)
 
 
-def _canonical(sensors: Iterable[Sensor]) -> list[dict[str, Any]]:
+def canonical_sensors(sensors: Iterable[Sensor]) -> list[dict[str, Any]]:
+    """Sensors as a profile keeps them, in an order that does not depend on how they came."""
     rows = [
         {"kind": s.kind, "max_rate_hz": s.max_rate_hz, "shape": list(s.shape) if s.shape else None}
         for s in sensors

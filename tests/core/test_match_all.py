@@ -1,10 +1,12 @@
 """Many on many says what one on one says."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ontology.facts import Answer, Constraint, Figure, Metric, Need, Reason, Status, Verdict
 from ontology.matching import accuracy_of, assess, explain, match_all, rank, restrict
+from ontology.matching.population import Population
 from ontology.matching.rules import RULES
 from ontology.matching.table import FAILS, HOLDS, UNKNOWN
 from tests.core.catalogues import capacities, needs
@@ -105,3 +107,33 @@ def test_reasons_read_as_sentences():
 def test_every_reason_can_be_said(need, capacity):
     for reason in assess(need, capacity).reasons:
         assert explain(reason)
+
+
+@given(
+    st.lists(needs, min_size=1, max_size=4),
+    st.lists(capacities, min_size=1, max_size=6),
+    st.lists(st.integers(-1, 5), max_size=200),
+)
+def test_the_devices_that_fit_are_those_whose_profile_fits(many_needs, many_capacities, drawn):
+    profile_of = np.array([min(p, len(many_capacities) - 1) for p in drawn], dtype=np.int32)
+    devices = np.arange(1000, 1000 + len(drawn), dtype=np.int64)
+    population = Population(profile_of, devices, len(many_capacities))
+    table = match_all(many_needs, many_capacities)
+    counts = population.fitting_counts(table.outcomes)
+    for row, need in enumerate(many_needs):
+        fitting = {
+            place
+            for place, capacity in enumerate(many_capacities)
+            if assess(need, capacity).answer is Answer.FITS
+        }
+        assert set(table.fitting(row)) == fitting
+        expected = [d for d, p in zip(devices, profile_of, strict=True) if p in fitting]
+        assert sorted(population.having(table.fitting(row))) == expected
+        assert counts[row] == len(expected)
+
+
+def test_many_runs_of_profiles_give_the_same_devices():
+    profile_of = np.arange(1_000, dtype=np.int32)
+    population = Population(profile_of, profile_of.astype(np.int64) * 10, 1_000)
+    every_third = np.arange(0, 1_000, 3)[::-1]
+    assert sorted(population.having(every_third)) == list(range(0, 10_000, 30))
