@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from tflite.BuiltinOperator import BuiltinOperator
@@ -10,6 +11,8 @@ from tflite.TensorType import TensorType
 from registry.formats.tree import Node
 
 _CUSTOM = 32
+# Characters that are orders and not text, without line ends and tabs, which do no harm.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Numbers that the pinned `tflite` package is too old to name (schema.fbs of LiteRT 2).
 _NEWER_OPERATORS = {209: "STABLEHLO_CASE"}
 _NEWER_TYPES = {19: "INT2", 20: "UINT4", 21: "FLOAT8_E4M3FN", 22: "FLOAT8_E5M2"}
@@ -34,9 +37,9 @@ def type_name(number: int) -> str | None:
 
 
 def text(raw: str) -> str:
-    """Text that a database and JSON can hold, whatever bytes the file had."""
+    """Text that a database and JSON can hold and no terminal obeys, whatever bytes the file had."""
     readable = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return readable.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", readable)
 
 
 @cache

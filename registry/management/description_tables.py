@@ -77,7 +77,7 @@ def _arena_parts(description: Description) -> Table:
 def _operators(description: Description) -> Table:
     table = Table("Operator", "Version", "Count", box=None, pad_edge=False)
     for use in description.operators:
-        table.add_row(use.name, str(use.version), str(use.count))
+        table.add_row(escape(use.name), str(use.version), str(use.count))
     return table
 
 
@@ -89,7 +89,9 @@ def _tensors(title: str, tensors: Iterable[Tensor]) -> Table:
         zeros = quantization.zero_points if quantization else ()
         shape = " x ".join("?" if n < 0 else str(n) for n in tensor.shape)
         shape = shape if tensor.has_shape else "not known"
-        table.add_row(tensor.name, shape, tensor.dtype, scale, str(zeros[0]) if zeros else "")
+        table.add_row(
+            escape(tensor.name), shape, tensor.dtype, scale, str(zeros[0]) if zeros else ""
+        )
     return table
 
 
@@ -118,7 +120,7 @@ def _quantity(value: Quantity, unit: str) -> str:
     if value is None:
         return "not known"
     if isinstance(value, tuple):
-        return ", ".join(value)
+        return escape(", ".join(value))
     if isinstance(value, (int, float)):
         return f"{value:,} {unit}".strip()
     return value

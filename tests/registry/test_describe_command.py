@@ -65,6 +65,14 @@ def test_an_unknown_arena_says_why(tmp_path):
     assert "The arena is not known: CUSTOM:Whisper" in " ".join(run(path).split())
 
 
+def test_names_in_a_file_are_shown_and_not_obeyed(tmp_path, boards):
+    path = tmp_path / "custom.tflite"
+    path.write_bytes(custom("[/bold] [red]\x1b[2J"))
+    text = run(path, "--board", "disco-f746ng")
+    assert "CUSTOM:[/bold] [red]\N{REPLACEMENT CHARACTER}[2J" in text
+    assert "\x1b" not in text
+
+
 def test_a_board_is_judged(model, boards):
     fit = json.loads(run(model, "--board", "disco-f746ng", "--json"))["fit"]
     assert fit["board"] == "disco-f746ng"

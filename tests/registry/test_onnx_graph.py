@@ -55,3 +55,10 @@ def test_layers_tensors_and_scales_are_there():
 
 def test_what_hangs_on_an_open_length_is_left_out():
     assert layers(quantized(["n", 1, "height", 8]))[2] == ("Conv", "", "", "")
+
+
+@pytest.mark.parametrize("name", ['[/b] <a> "x" {y}|^`\\', "\u202e\U0001f600", "a\nb", "%41#?"])
+def test_any_name_of_an_operator_is_text_in_the_graph(name):
+    """What a file calls its operators may spoil no address and stop no other change."""
+    data = file([node(name, "x", "y")], [info("x", [1])], [info("y", [1])])
+    assert [row[0] for row in layers(data)] == [name]

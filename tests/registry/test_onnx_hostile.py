@@ -69,6 +69,7 @@ def test_a_cycle_through_a_subgraph():
     ("nodes", "outputs", "what"),
     [
         ([node("Relu", "nowhere", "y")], [], "nothing gives 'nowhere'"),
+        ([node("", "x", "y")], [], "the node names no operator"),
         ([node("Relu", "x", "y")], [info("z", [1])], "nothing gives 'z'"),
         ([node("Relu", "x", "y"), node("Tanh", "x", "y")], [], "nodes 0 and 1 both give 'y'"),
     ],

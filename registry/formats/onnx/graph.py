@@ -103,7 +103,7 @@ class GraphReader:
     def _node(
         self, node: Node, index: int, where: str, scope: Scope, declared: Mapping[str, Value]
     ) -> Operator:
-        name, opset = self._identity(node)
+        name, opset = self._identity(node, where)
         attributes = attribute_values(node, where)
         inputs, outputs = node.get("input", []), node.get("output", [])
         given = tuple(scope.value(item) if item else None for item in inputs)
@@ -125,10 +125,12 @@ class GraphReader:
             options_name=name,
         )
 
-    def _identity(self, node: Node) -> tuple[str, int]:
+    def _identity(self, node: Node, where: str) -> tuple[str, int]:
         """The operator's name, with its domain unless it is ONNX's own, and its opset version."""
         domain = text(node.get("domain", ""))
         name = text(node.get("op_type", ""))
+        if not name:
+            raise FormatError("the node names no operator", f"{where}.op_type", _REMEDY)
         opsets = node.get(OPSETS) or self._opsets
         if domain in DEFAULT_DOMAINS:
             return name, opsets.get("", 1)
