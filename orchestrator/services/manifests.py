@@ -131,4 +131,7 @@ def _shape(variant: Variant, which: str) -> tuple[int, ...]:
     tensors: list[dict[str, Any]] = variant.description.get(which, [])
     if not tensors:
         raise ManifestImpossible(f"{variant} has no {which} in its description.")
-    return tuple(int(size) for size in tensors[0]["shape"])
+    shape = tensors[0]["shape"]
+    if shape is None or None in shape:
+        raise ManifestImpossible(f"{variant} leaves a length of its first {which[:-1]} open.")
+    return tuple(int(size) for size in shape)

@@ -8,6 +8,7 @@ from typing import Any
 from ontology.describe import Description
 from ontology.matching.techniques import Fact, of_the_network
 from ontology.preconditions import known_preconditions, precondition_iri
+from registry.formats.network import FileFormat
 from registry.models import CitedWork, Technique, Variant
 from registry.projection.keys import iri_of
 
@@ -68,7 +69,9 @@ def _input_sides(description: Mapping[str, Any]) -> int | None:
     inputs = description.get("inputs") or ()
     published = description.get("published", {}).get("input")
     shape = [1, *published] if published else next((each["shape"] for each in inputs), None)
-    if shape is None:
+    if shape is None or None in shape:
         return None
-    sides = shape[1:-1] if len(shape) > 2 else shape[1:]
-    return sum(length > 1 for length in sides)
+    # ONNX networks have their channels behind the batch, others last.
+    channels = 1 if description.get("format") == FileFormat.ONNX else len(shape) - 1
+    sides = [length for axis, length in enumerate(shape) if axis not in {0, channels}]
+    return sum(length > 1 for length in (sides if len(shape) > 2 else shape[1:]))

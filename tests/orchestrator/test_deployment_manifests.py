@@ -93,6 +93,15 @@ def test_a_network_that_litert_does_not_run_has_no_self_test(pending):
     assert deployments.desired_manifest(pending, NOW).self_test is None
 
 
+@pytest.mark.parametrize("shape", [None, [1, None, 4]])
+def test_a_network_with_open_lengths_is_not_sent(pending, shape):
+    variant = pending.variant
+    variant.description = {**variant.description, "inputs": [{"shape": shape, "dtype": "INT8"}]}
+    variant.description["format"] = "onnx"
+    with pytest.raises(ManifestImpossible, match="leaves a length of its first input open"):
+        deployments.desired_manifest(pending, NOW)
+
+
 def test_a_large_file_is_offered_in_blocks_only(pending, settings):
     settings.WHOLE_FILE_BLOCK_MAX_BYTES = 4623
     assert deployments.desired_manifest(pending, NOW).block_exponents == (10, 12)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ontology.store import MemoryStore
+from registry.projection.techniques import known_of
 from registry.services.graph_sync import drain
 from registry.services.networks import Registration, import_network
 from tests.registry.onnx_files import file, info, node
@@ -62,3 +63,14 @@ def test_any_name_of_an_operator_is_text_in_the_graph(name):
     """What a file calls its operators may spoil no address and stop no other change."""
     data = file([node(name, "x", "y")], [info("x", [1])], [info("y", [1])])
     assert [row[0] for row in layers(data)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("shape", "sides"),
+    [([1, 1, 8, 8], 2), ([1, 3, 8, 8], 2), ([1, 6, 119], 1), ([1, 64], 1), ([1, 1, "h", 8], None)],
+)
+def test_channels_stand_behind_the_batch(shape, sides):
+    """A grey image has two sides, whichever axis its one channel is."""
+    data = file([node("Relu", "x", "y")], [info("x", shape)], [info("y", None)])
+    variant = import_network("net", Registration("as-it-came"), data)
+    assert known_of(variant)["input_sides"] == sides
