@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ class DocumentParser:
     def __exit__(self, *exception: object) -> None:
         self._child.kill()
 
-    def triples(self, name: str, data: bytes, media_type: str | None = None) -> list[ox.Triple]:
+    def triples(self, name: str, data: bytes, media_type: str | None = None) -> Iterator[ox.Triple]:
         """A document's, whatever graphs they stand in; DocumentRefused where it breaks a bound.
 
         What it holds is told by the ending of its name, unless `media_type` says it.
@@ -78,7 +79,7 @@ class DocumentParser:
             raise DocumentRefused(name, too_large(len(data), self._limits))
         head, body = self._ask(name, _as_utf8(name, data), form)
         _check(name, head, self._limits)
-        return [quad.triple for quad in ox.parse(body, format=ox.RdfFormat.N_TRIPLES)]
+        return (quad.triple for quad in ox.parse(body, format=ox.RdfFormat.N_TRIPLES))
 
     def _ask(self, name: str, data: bytes, media_type: str) -> tuple[dict[str, Any], bytes]:
         limits = self._limits

@@ -26,6 +26,7 @@ OTHER_NAMESPACES: Mapping[str, str] = {
     "https://www.w3.org/ns/td#": "td",
     "http://www.w3.org/ns/td#": "td",
 }
+_OTHERS = tuple(OTHER_NAMESPACES)
 # What programs write where they know nothing.
 _NOTHING = frozenset({"", "none", "null", "nan", "n/a", "na", "unknown", "undefined"})
 
@@ -59,16 +60,22 @@ class Graph:
         self._nothings: list[tuple[str, str, str]] = []  # subject, property, what stands there
         self._kilobytes: Counter[tuple[str, str]] = Counter()
 
-    def add(self, document: str, triples: Iterable[ox.Triple]) -> None:
-        """Take a document's triples in; a triple that is there already is there once."""
+    def add(self, document: str, triples: Iterable[ox.Triple]) -> int:
+        """Take a document's triples in, and count them; one that is there already is there once."""
+        count = 0
         for triple in triples:
-            subject, predicate, object = (self._mended(document, part) for part in triple)
-            key, property = text_of(subject), text_of(predicate)
-            self._document_of.setdefault(key, document)
-            if relative_part(text_of(object)) is not None and says_nothing(object):
-                self._nothings.append((key, property, text_of(object)))
-            else:
-                self._state(key, property, object)
+            self._take(document, triple)
+            count += 1
+        return count
+
+    def _take(self, document: str, triple: ox.Triple) -> None:
+        subject, predicate, object = (self._mended(document, part) for part in triple)
+        key, property = text_of(subject), text_of(predicate)
+        self._document_of.setdefault(key, document)
+        if relative_part(text_of(object)) is not None and says_nothing(object):
+            self._nothings.append((key, property, text_of(object)))
+        else:
+            self._state(key, property, object)
 
     def _state(self, subject: str, property: str, object: Node) -> None:
         objects = self._objects.setdefault(subject, {}).setdefault(property, {})
@@ -135,6 +142,8 @@ class Graph:
         return term if iri == term.value else ox.NamedNode(iri)
 
     def _in_our_namespace(self, document: str, iri: str) -> str:
+        if not iri.startswith(_OTHERS):
+            return iri
         for other, prefix in OTHER_NAMESPACES.items():
             if iri.startswith(other):
                 ours = PREFIXES[prefix]
@@ -143,6 +152,8 @@ class Graph:
         return iri
 
     def _without_second_colon(self, document: str, iri: str) -> str:
+        if "#:" not in iri and "/:" not in iri:
+            return iri
         for prefix, namespace in _prefixes():
             if iri.startswith(f"{namespace}:"):
                 local = iri.removeprefix(namespace).lstrip(":")

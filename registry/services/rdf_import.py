@@ -113,11 +113,9 @@ def _graph(documents: Iterable[Document]) -> Graph:
     graph, left = Graph(), settings.RDF_MAX_TRIPLES
     with DocumentParser(document_limits()) as parser:
         for document in documents:
-            triples = parser.triples(document.name, document.data)
-            left -= len(triples)
+            left -= graph.add(document.name, parser.triples(document.name, document.data))
             if left < 0:
                 raise DocumentRefused(document.name, _too_many())
-            graph.add(document.name, triples)
     return graph
 
 

@@ -103,5 +103,7 @@ def test_a_document_that_takes_too_long_is_given_up():
 
 def test_blank_nodes_of_two_documents_stay_apart():
     with DocumentParser(LIMITS) as parser:
-        one, other = (parser.triples(name, b"_:a <http://e/p> _:a .") for name in ("a.nt", "b.nt"))
+        one, other = (
+            list(parser.triples(name, b"_:a <http://e/p> _:a .")) for name in ("a.nt", "b.nt")
+        )
     assert one[0].subject != other[0].subject
