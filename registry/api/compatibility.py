@@ -12,10 +12,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ontology.facts import Answer, Constraint, Limits, Verdict
+from ontology.matching import restrict
 from registry.api.fields import VerdictSerializer
 from registry.models import Device, DeviceStatus
 from registry.services.lookup import LookupFailed, find_device, find_variant
-from registry.services.matching import assess_pair, reason_json, restrict
+from registry.services.matching import assess_pair, reason_json
 
 ANY = "any"
 

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ontology.facts import Constraint
+from ontology.matching import restrict
 from registry.api import compatibility
 from registry.api.filters import WholeNumberFilter
 from registry.api.network_serializers import (
@@ -35,7 +36,7 @@ from registry.api.techniques import (
 from registry.api.upload import VariantUploadSerializer, register_upload
 from registry.formats.model_file import FILE_SUFFIXES
 from registry.models import Device, NoArtifact, RegisteredModel, Release, Variant
-from registry.services.matching import devices_with, judge_profiles, restrict
+from registry.services.matching import devices_with, judge_profiles
 from registry.services.techniques import UnknownPrecondition, techniques_for
 
 

@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 
 from ontology.facts import Answer, Capacity, Constraint, Limits, Need, Reason, Verdict
 from ontology.matching import accuracy_of, assess, rank
-from ontology.matching import restrict as restrict
 from registry.models import CapabilityProfile, Device, Release, Variant
 from registry.projection.facts import (
     BareBoard,

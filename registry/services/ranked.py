@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from ontology.facts import Capacity, Constraint, Limits, Verdict
-from ontology.matching import Ranking, assess, merit_of, rank_by_merit
+from ontology.matching import Ranking, assess, merit_of, rank_by_merit, restrict
 from registry.models import Runtime, Variant
 from registry.projection.facts import need_of, runtime_id, variants_with_needs
 from registry.services.board_fit import find_board
 from registry.services.lookup import LookupFailed
-from registry.services.matching import restrict
 from registry.services.quantities import Broken, runtime_of
 
 

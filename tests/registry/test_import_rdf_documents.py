@@ -10,9 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ontology.facts import Answer, Constraint
+from ontology.matching import restrict
 from ontology.namespaces import PREFIXES
 from registry.models import Device, GraphChange, RegisteredModel, Variant
-from registry.services.matching import assess_pair, restrict
+from registry.services.matching import assess_pair
 from registry.services.things import describe_device
 from tests.core.test_descriptions import DEVICE, HEAD, NETWORK
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ontology.facts import Answer, Constraint, Figure, Limits, Metric, RuntimeId, Status
+from ontology.matching import restrict
 from registry.models import Device, Variant
 from registry.services import measurements
 from registry.services.matching import (
@@ -14,7 +15,6 @@ from registry.services.matching import (
     devices_with,
     judge_profiles,
     judge_variants,
-    restrict,
 )
 from registry.services.networks import open_release
 
