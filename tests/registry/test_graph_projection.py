@@ -23,6 +23,7 @@ from registry.projection.subjects import all_keys, graph_iri, project
 from registry.services.networks import Registration, import_network
 from registry.services.things import describe_device
 from tests.registry.graph_world import make_variant, make_world
+from tests.registry.published_world import load_facts
 from tests.registry.tiny_networks import dense
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,7 @@ def test_a_graph_speaks_of_its_own_subject_only(world):
 
 
 def test_every_class_and_property_of_the_graph_is_in_the_ontology(world, make_td):
+    load_facts()
     describe_device(world.hall, make_td("hall", "nano"))
     import_network("net", Registration("as-it-came"), dense())
     world.nano.onboard_sensors.update(least=94.0, greatest=120.0, unit="dB", power_mw=1.5)
