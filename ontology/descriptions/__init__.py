@@ -8,6 +8,7 @@ from ontology.descriptions.documents import DocumentLimits, DocumentParser, Docu
 from ontology.descriptions.facts import DescribedDevice, DescribedNetwork, Descriptions
 from ontology.descriptions.reading import read_descriptions
 from ontology.descriptions.terms import DescriptionRefused, Graph, Mend
+from ontology.descriptions.words import plain
 
 __all__ = [
     "DescribedDevice",
@@ -19,5 +20,6 @@ __all__ = [
     "DocumentRefused",
     "Graph",
     "Mend",
+    "plain",
     "read_descriptions",
 ]

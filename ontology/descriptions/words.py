@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -16,6 +17,8 @@ from ontology.descriptions.terms import (
     text_of,
 )
 from ontology.namespaces import IRI_LENGTH
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def identity(graph: Graph, subject: str, what: str) -> str:
@@ -43,7 +46,7 @@ def text(graph: Graph, subject: str, *names: str) -> str:
     for name in names:
         literals = [o for o in graph.objects(subject, name) if isinstance(o, ox.Literal)]
         words = sorted(literals, key=lambda o: ((o.language or "en") != "en", o.value))
-        chosen = next(filter(None, (_plain(o.value) for o in words)), "")
+        chosen = next(filter(None, (plain(o.value) for o in words)), "")
         if chosen:
             return chosen
     return ""
@@ -61,10 +64,10 @@ def address(graph: Graph, subject: str, name: str, whose: str) -> str:
             graph.mend(subject, f"{said}; the {name} of {whose} is kept as words")
             return relative
         if isinstance(found, ox.NamedNode | ox.Literal) and not says_nothing(found):
-            return _plain(found.value)
+            return plain(found.value)
     return ""
 
 
-def _plain(text: str) -> str:
-    """On one line, without what a database cannot hold."""
-    return " ".join(text.replace("\0", "").split())
+def plain(text: str) -> str:
+    """On one line, without what a database cannot hold or a terminal would obey."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))

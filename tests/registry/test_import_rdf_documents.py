@@ -124,6 +124,16 @@ def test_two_names_of_one_of_our_devices_are_refused(tmp_path):
     assert "> are both hall" in refused(write(tmp_path, "it.ttl", two))
 
 
+def test_names_are_shown_without_obeying_them(tmp_path):
+    orders = NETWORK.replace("92.1", "0.0").replace('"Net"', r'"N\u001B[2Jet\u0000"')
+    told = import_rdf(write(tmp_path, "it.ttl", orders))
+    assert "the accuracy of N\N{REPLACEMENT CHARACTER}[2Jet" in told
+    assert "\x1b" not in told + RegisteredModel.objects.get().name
+    broken = tmp_path / "broken.ttl"
+    broken.write_text("<urn:x> \x1b[2J .")
+    assert "\x1b" not in refused(broken)
+
+
 def test_a_hundred_megabytes_are_not_even_read(tmp_path):
     file = tmp_path / "literals.ttl"
     with file.open("wb") as stream:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ontology.descriptions import plain
 from registry.services.changes import Change
 from registry.services.rdf_import import (
     DescriptionRefused,
@@ -39,9 +40,9 @@ class Command(BaseCommand):
         try:
             report = import_documents(read_documents(paths))
         except (DocumentRefused, DescriptionRefused) as error:
-            raise CommandError(f"nothing was imported: {error}") from error
+            raise CommandError(plain(f"nothing was imported: {error}")) from error
         for mend in report.mends:
-            self.stdout.write(f"{mend}.")
+            self.stdout.write(plain(f"{mend}."))
         self.stdout.write(f"devices:  {_counts(report.devices)}")
         self.stdout.write(f"networks: {_counts(report.networks)}")
 
