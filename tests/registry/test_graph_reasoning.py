@@ -8,7 +8,9 @@ from registry.models import SubjectKind
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import all_keys, project
 from registry.services.networks import Registration, import_network
+from registry.services.rdf_import import Document, import_documents
 from registry.services.things import describe_device
+from tests.core.test_descriptions import DEVICE, NETWORK
 from tests.registry.graph_world import make_world
 from tests.registry.published_world import load_facts
 from tests.registry.tiny_networks import dense
@@ -25,11 +27,12 @@ HEAD = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.item
 
 @pytest.fixture
 def statements(make_td):
-    """Every triple of a small inventory: boards, devices, a network with layers, verdicts."""
+    """Every triple of a small inventory: boards, devices, networks of all sorts, verdicts."""
     world = make_world()
     describe_device(world.hall, make_td("hall", "nano"))
     world.nano.onboard_sensors.update(least=94.0, greatest=120.0, unit="dB", power_mw=1.0)
     import_network("net", Registration("as-it-came"), dense())
+    import_documents([Document("it.ttl", (HEAD + DEVICE + NETWORK).encode())])
     return stated({kind: all_keys(kind) for kind in SubjectKind})
 
 
