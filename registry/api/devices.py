@@ -14,9 +14,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.api import compatibility, ranking
-from registry.api.fields import NamesField, ObjectField, OperatorsField, SensorSerializer
+from registry.api.fields import (
+    NamesField,
+    ObjectField,
+    OperatorsField,
+    SensorSerializer,
+    TraitsField,
+)
 from registry.api.filters import WholeNumberFilter
 from registry.models import CapabilityProfile, Device, DeviceStatus, FirmwareBuild, Fleet, Variant
+from registry.models.techniques import check_traits
 from registry.services import inventory
 from registry.services.matching import candidates, capacity_of_device
 from registry.services.ranked import ranked
@@ -90,14 +97,21 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
 class DeviceDetailSerializer(DeviceSerializer):
     """One unit with its Thing Description."""
 
+    traits = TraitsField()
     td = serializers.SerializerMethodField(help_text="The Thing Description as it came")
 
     class Meta(DeviceSerializer.Meta):
-        fields = (*DeviceSerializer.Meta.fields, "td")
+        fields = (*DeviceSerializer.Meta.fields, "traits", "td")
 
     @extend_schema_field(ObjectField(allow_null=True))
     def get_td(self, device: Device) -> Any:
         return json.loads(device.td) if device.td else None
+
+
+class TraitsSerializer(serializers.Serializer[object]):
+    """What holds where a device is used: preconditions of techniques by name."""
+
+    traits = TraitsField(validators=[check_traits])
 
 
 class DeviceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
@@ -145,6 +159,18 @@ class DeviceViewSet(viewsets.ReadOnlyModelViewSet[Device]):
         )
         page: Any = self.paginate_queryset(ranking.wanted(rows, asked))  # type: ignore[arg-type]
         return self.get_paginated_response([ranking.ranked_json(row) for row in page or ()])
+
+    @extend_schema(
+        operation_id="devices_traits", request=TraitsSerializer, responses=TraitsSerializer
+    )
+    @action(detail=True, methods=["put"], url_path="traits", filterset_class=None)
+    def traits(self, request: Request, device_id: str) -> Response:
+        """State which preconditions of techniques hold where this device is used."""
+        said = TraitsSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        device = self.get_object()
+        inventory.set_traits(device, said.validated_data["traits"])
+        return Response({"traits": device.traits})
 
 
 class FleetSerializer(serializers.ModelSerializer[Fleet]):

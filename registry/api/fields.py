@@ -40,6 +40,11 @@ class NamesField(serializers.JSONField):
     """A list of names."""
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "boolean"}})
+class TraitsField(serializers.JSONField):
+    """Preconditions of techniques by name: true where one holds, false where it does not."""
+
+
 @extend_schema_field(OpenApiTypes.OBJECT)
 class ObjectField(serializers.JSONField):
     """Free JSON."""

@@ -7,8 +7,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from registry.api.fields import NamesField, ObjectField, OperatorsField, SensorNeedSerializer
+from registry.api.fields import (
+    NamesField,
+    ObjectField,
+    OperatorsField,
+    SensorNeedSerializer,
+    TraitsField,
+)
 from registry.models import Measurement, RegisteredModel, Release, Remark, Variant
+from registry.models.techniques import check_traits
 from registry.services import inventory
 from registry.services.measurements import conflicting
 
@@ -22,6 +29,8 @@ class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
     challenger = serializers.IntegerField(
         source="challenger.number", allow_null=True, required=False, min_value=1
     )
+
+    traits = TraitsField(required=False, validators=[check_traits])
 
     class Meta:
         model = RegisteredModel

@@ -93,20 +93,17 @@ class VariantFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
 class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
     """Artifacts with what they need and the figures that are known of them."""
 
-    queryset = Variant.objects.select_related("release__model", "artifact").prefetch_related(
-        "measurements__runtime",
-        "measurements__board",
-        "measurements__device",
-        "measurements__disputes__variant__release__model",
-        "remarks__runtime",
-        "remarks__board",
-    )
+    queryset = Variant.objects.select_related("release__model", "artifact")
     serializer_class = VariantSerializer
     filterset_class = VariantFilter
     lookup_value_regex = "[0-9]+"
 
     def get_queryset(self) -> QuerySet[Variant]:
+        """Figures and remarks are read where they are shown; other answers do without."""
         rows = super().get_queryset()
+        if self.action not in {"list", "retrieve", "create"}:
+            return rows
+        rows = rows.prefetch_related(*_SHOWN)
         if self.action != "list":
             return rows
         asked = {"reference", "model"} & self.request.query_params.keys()
@@ -190,6 +187,16 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
         wanted = asked["outcome"]
         rows = [answer_json(answer) for answer in answers]
         return Response([row for row in rows if wanted in {compatibility.ANY, row["outcome"]}])
+
+
+_SHOWN = (
+    "measurements__runtime",
+    "measurements__board",
+    "measurements__device",
+    "measurements__disputes__variant__release__model",
+    "remarks__runtime",
+    "remarks__board",
+)
 
 
 def _devices(asked: dict[str, Any]) -> QuerySet[Device]:

@@ -63,6 +63,15 @@ def set_device_status(device: Device, status: DeviceStatus) -> None:
 
 
 @transaction.atomic
+def set_traits(device: Device, traits: Mapping[str, bool]) -> None:
+    """State which preconditions of techniques hold where a device is used, and which do not."""
+    device.traits = dict(traits)
+    Device.objects.filter(pk=device.pk).update(traits=device.traits)
+    mark(SubjectKind.DEVICE, device.device_id)
+    log.info("traits_set", device=device.device_id, traits=sorted(device.traits))
+
+
+@transaction.atomic
 def set_installed(device: Device, variant: Variant | None, at: datetime) -> None:
     """Record what a device runs, as it reported it; the same variant again keeps the first time."""
     rows = Device.objects.filter(pk=device.pk)

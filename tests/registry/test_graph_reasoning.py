@@ -4,7 +4,7 @@ import pytest
 
 from ontology.namespaces import PREFIXES, subject_iri
 from ontology.reasoning import check_consistency, java_path
-from registry.models import SubjectKind
+from registry.models import CitedWork, SubjectKind, Technique
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import all_keys, project
 from registry.services.networks import Registration, import_network
@@ -32,6 +32,7 @@ def statements(make_td):
     describe_device(world.hall, make_td("hall", "nano"))
     world.nano.onboard_sensors.update(least=94.0, greatest=120.0, unit="dB", power_mw=1.0)
     import_network("net", Registration("as-it-came"), dense())
+    publish(world)
     import_documents([Document("it.ttl", (HEAD + DEVICE + NETWORK).encode())])
     return stated({kind: all_keys(kind) for kind in SubjectKind})
 
@@ -58,6 +59,22 @@ def test_what_is_published_agrees_with_the_ontology(db):
     keys = {kind: all_keys(kind)[::12] for kind in sampled}
     keys[SubjectKind.TECHNIQUE] = all_keys(SubjectKind.TECHNIQUE)
     assert check_consistency(extra_turtle=stated(keys)).consistent
+
+
+def publish(world):
+    """A language model that is small for the hall, with figures that disagree and a remark."""
+    model = world.release.model
+    model.language_model, model.traits = True, {"rotary_positions": True, "convolutional": False}
+    model.save()
+    said = {"metric": "frame_rate_hz", "unit": "1/s", "status": "published", "dataset": "d"}
+    first, second = (
+        world.large.measurements.create(value=value, source=source, conditions="cold", **said)
+        for value, source in ((1.0, "a paper"), (2.0, "its repository"))
+    )
+    first.disputes.add(second)
+    world.large.remarks.create(text="out of memory", source="a paper", board=world.tiny)
+    Technique.objects.create(slug="t", name="T", preconditions=["rotary_positions"], achieved="x")
+    CitedWork.objects.create(slug="w", title="W", out_of_scope_because="it is about another thing")
 
 
 def test_the_graph_of_an_inventory_agrees_with_the_ontology(statements):

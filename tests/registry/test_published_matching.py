@@ -111,6 +111,16 @@ def test_the_reward_finds_the_best_of_a_family_for_a_latency(published, reader: 
         assert what_if(reader, verdict="any", **asked)[0]["variant"] == f"mnasnet/1/{best}"
 
 
+def test_a_table_shows_the_merit_where_an_order_was_asked_for(published) -> None:
+    asked = ["--variant", "TinyLlama-1.1B", "--ram", "8GB", "--only", "ram"]
+    plain, ordered = StringIO(), StringIO()
+    call_command("match", *asked, stdout=plain)
+    call_command("match", *asked, "--rank", stdout=ordered)
+    assert "3,690,000,000 B to spare" in plain.getvalue()
+    assert "Merit" not in plain.getvalue()
+    assert "not known" in ordered.getvalue()
+
+
 def test_the_soft_form_pays_for_speed(published) -> None:
     asked = ["--model", "mnasnet", "--board", "pixel-1", "--target-latency", "78"]
     soft = match(*asked, "--alpha", "-0.3", "--beta", "-0.3")

@@ -70,8 +70,17 @@ def test_the_device_decides_where_the_precondition_is_about_it(phone: Device) ->
     assert outcomes("mnasnet-a1", "--device", "pixel")["mnasnet-reward"] == "unknown"
 
 
-def test_what_is_stated_of_a_device_counts(phone: Device) -> None:
-    Device.objects.filter(pk=phone.pk).update(traits={"labelled_stream": True})
+def test_what_is_stated_of_a_device_counts(phone: Device, reader, owner: Client) -> None:
+    path, said = "/api/v1/devices/phone/traits/", {"traits": {"labelled_stream": True}}
+    store = MemoryStore()
+    drain(store)
+    assert reader.put(path, said, "application/json").status_code == 403
+    assert owner.put(path, {"traits": {"magic": True}}, "application/json").status_code == 400
+    assert owner.put(path, {"traits": {"int8": "yes"}}, "application/json").status_code == 400
+    assert owner.put(path, said, "application/json").json() == said
+    assert reader.get("/api/v1/devices/phone/").json()["traits"] == said["traits"]
+    drain(store)
+    assert list(differences(store)) == []
     assert outcomes("MCUNetV2-M4", "--device", "phone")["tinyol-online-head"] == "applies"
     assert outcomes("MCUNetV2-M4")["tinyol-online-head"] == "unknown"
     denied = outcomes("MCUNetV2-M4", "--device", "phone", "--fails", "labelled_stream")

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         try:
             variants = _variants(options)
             if asked is not None or ranking is not None:
-                self._in_order(options, asked, ranking or Ranking(), variants)
+                self._in_order(options, asked, ranking, variants)
                 return
             devices = _devices(options["device"])
         except LookupFailed as error:
@@ -67,16 +67,16 @@ class Command(BaseCommand):
         self,
         options: dict[str, Any],
         asked: WhatIf | None,
-        ranking: Ranking,
+        ranking: Ranking | None,
         variants: QuerySet[Variant],
     ) -> None:
         name, capacity = _one_capacity(options["device"], asked)
-        rows = ranked(capacity, variants, ranking, only=options["only"] or ())
+        rows = ranked(capacity, variants, ranking or Ranking(), only=options["only"] or ())
         if options["json"]:
             for row in rows:
                 self.stdout.write(json.dumps(ranked_json(name, row)))
         else:
-            self.stdout.write(_rendered(_ranked_table(name, rows)))
+            self.stdout.write(_rendered(_ranked_table(name, rows, with_merit=ranking is not None)))
 
 
 def _one_capacity(device_id: str | None, asked: WhatIf | None) -> tuple[str | None, Capacity]:
@@ -132,12 +132,16 @@ def _table(pairs: Iterable[PairVerdict]) -> Table:
     return table
 
 
-def _ranked_table(device_id: str | None, rows: Iterable[RankedVariant]) -> Table:
-    table = Table("Device", "Variant", "Verdict", "Merit", "Why", box=None, pad_edge=False)
+def _ranked_table(
+    device_id: str | None, rows: Iterable[RankedVariant], *, with_merit: bool
+) -> Table:
+    merit_column = ["Merit"] if with_merit else []
+    columns = ["Device", "Variant", "Verdict", *merit_column, "Why"]
+    table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         merit = "not known" if row.merit is None else f"{row.merit:.4f}"
-        verdict = _verdict_text(row.verdict)
-        table.add_row(device_id or NOBODY, str(row.variant), verdict, merit, _why(row.verdict))
+        cells = [device_id or NOBODY, str(row.variant), _verdict_text(row.verdict)]
+        table.add_row(*cells, *([merit] if with_merit else []), _why(row.verdict))
     return table
 
 
