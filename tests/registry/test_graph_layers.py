@@ -130,3 +130,10 @@ def test_layers_of_published_networks_add_up(data_dir: Path, name: str) -> None:
     described = variant.description
     counts = sum(use["count"] for use in described["operators"])
     assert rows(store, COUNTS) == [[str(counts), str(described["macs"])]]
+
+
+def test_layers_of_an_onnx_file_stand_there_too(data_dir: Path) -> None:
+    (path, *_) = sorted(data_dir.glob("magic-wand/**/*.onnx"))
+    variant, store = graph_of(path.read_bytes())
+    described = variant.description
+    assert rows(store, COUNTS) == [[str(described["layer_count"]), str(described["macs"])]]

@@ -96,6 +96,18 @@ def test_where_only_fits_are_kept_it_can_still_be_judged(world, settings):
     assert (outcomes["ram"], outcomes["sensors"]) == ("fails", "fails")
 
 
+def test_more_lengths_than_the_query_looks_at_never_make_a_fit(world):
+    world.large.sensors = [{"kind": "microphone", "rate_hz": None, "shape": [2] * 9}]
+    world.large.save()
+    world.hearing.sensors = [{"kind": "microphone", "max_rate_hz": 1.0, "shape": [2] * 8 + [1]}]
+    world.hearing.save()
+    store = MemoryStore()
+    drain(store)
+    pair = {"variant": variant(world.large), "device": device("hall")}
+    outcomes = {row["constraint"]: row["outcome"] for row in answers(store, "judge", **pair)}
+    assert outcomes["sensors"] == "unknown"
+
+
 def test_which_operators_are_missing(store, world):
     world_small = {"variant": variant(world.small), "device": device("hall")}
     assert answers(store, "missing-operators", **world_small) == [
