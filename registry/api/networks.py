@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -39,6 +39,14 @@ from registry.models import Device, NoArtifact, RegisteredModel, Release, Varian
 from registry.services.matching import devices_with, judge_profiles
 from registry.services.techniques import UnknownPrecondition, techniques_for
 
+Row = TypeVar("Row", bound=Model)
+
+
+def own_unless_asked(rows: QuerySet[Row], reference: str, request: Request) -> QuerySet[Row]:
+    """Reference models are listed where `reference` asks for them, or one of them is named."""
+    asked = {"reference", "model", "name"} & request.query_params.keys()
+    return rows if asked else rows.filter(**{reference: False})
+
 
 class ModelViewSet(
     mixins.CreateModelMixin, mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[RegisteredModel]
@@ -49,7 +57,11 @@ class ModelViewSet(
     serializer_class = ModelSerializer
     lookup_field = "name"
     lookup_value_regex = "[-a-zA-Z0-9_]+"
-    filterset_fields = ("name", "task")
+    filterset_fields = ("name", "task", "reference")
+
+    def get_queryset(self) -> QuerySet[RegisteredModel]:
+        rows = super().get_queryset()
+        return rows if self.action != "list" else own_unless_asked(rows, "reference", self.request)
 
 
 class ReleaseFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
@@ -57,6 +69,7 @@ class ReleaseFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
 
     model = django_filters.CharFilter(field_name="model__name")
     number = WholeNumberFilter()
+    reference = django_filters.BooleanFilter(field_name="model__reference")
 
     class Meta:
         model = Release
@@ -69,6 +82,12 @@ class ReleaseViewSet(viewsets.ReadOnlyModelViewSet[Release]):
     queryset = Release.objects.select_related("model").prefetch_related("variants")
     serializer_class = ReleaseSerializer
     filterset_class = ReleaseFilter
+
+    def get_queryset(self) -> QuerySet[Release]:
+        rows = super().get_queryset()
+        if self.action != "list":
+            return rows
+        return own_unless_asked(rows, "model__reference", self.request)
 
 
 class VariantFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
@@ -106,8 +125,7 @@ class VariantViewSet(viewsets.ReadOnlyModelViewSet[Variant]):
         rows = rows.prefetch_related(*_SHOWN)
         if self.action != "list":
             return rows
-        asked = {"reference", "model"} & self.request.query_params.keys()
-        own = rows if asked else rows.filter(release__model__reference=False)
+        own = own_unless_asked(rows, "release__model__reference", self.request)
         return own.defer("description")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Variant]]:

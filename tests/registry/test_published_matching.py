@@ -143,6 +143,9 @@ def test_nobody_is_shown_reference_models_who_did_not_ask(
     assert [row["variant"] for row in listed] == [str(own)]
     assert reader.get("/api/v1/variants/?model=tinyvit").json()["count"] == 3
     assert reader.get("/api/v1/variants/?reference=true").json()["count"] > 70
+    for kind in ("models", "releases"):
+        assert reader.get(f"/api/v1/{kind}/").json()["count"] == 1
+        assert reader.get(f"/api/v1/{kind}/?reference=true").json()["count"] == 26
     path = "/api/v1/devices/board/compatible-variants/?verdict=any"
     assert [row["variant"] for row in reader.get(path).json()["results"]] == [str(own)]
     assert reader.get(f"{path}&model=tinyvit").json()["count"] == 3
