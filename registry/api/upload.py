@@ -92,7 +92,7 @@ def _register(said: dict[str, Any], registration: Registration, data: bytes) -> 
     model, number = said["model"], said.get("release")
     if number is None:
         source = f"uploaded file {said['file'].name}"[:300]
-        return import_network(model, registration, data, data_source=source)
+        return import_network(model, registration, data, origin=source)
     release = Release.objects.filter(model__name=model, number=number).first()
     if release is None:
         raise serializers.ValidationError({"release": [f"{model!r} has no release {number}."]})

@@ -61,7 +61,7 @@ def describe_variant(variant: Variant) -> Description:
 
 def _describe_as_published(subject: Description, variant: Variant, need: Need) -> None:
     release, model = variant.release, variant.release.model
-    subject.has("schema:description", model.description or model.task)
+    subject.has("schema:description", model.description or model.task or model.name)
     subject.has("schema:sameAs", link(variant.iri))
     describe_as_published(subject, need, model.category, release.data_source)
 

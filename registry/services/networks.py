@@ -83,16 +83,28 @@ class _Bytes:
 
 @transaction.atomic
 def open_release(
-    model_name: str, *, task: str = "", data_source: str = "", mlflow_run_id: str = ""
+    model_name: str,
+    *,
+    task: str = "",
+    data_source: str = "",
+    mlflow_run_id: str = "",
+    notes: str = "",
 ) -> Release:
-    """The next release of a model; the model is registered where it is new."""
+    """The next release of a model; the model is registered where it is new.
+
+    `data_source` is what it was trained on, never where its file came from: that is for `notes`.
+    """
     check_name(model_name, "model")
     model, _ = RegisteredModel.objects.get_or_create(name=model_name, defaults={"task": task})
     # Two openings at once would take the same number: the second waits for this row.
     RegisteredModel.objects.select_for_update().get(pk=model.pk)
     newest = model.releases.aggregate(newest=Max("number"))["newest"] or 0
     release = Release.objects.create(
-        model=model, number=newest + 1, data_source=data_source, mlflow_run_id=mlflow_run_id
+        model=model,
+        number=newest + 1,
+        data_source=data_source,
+        mlflow_run_id=mlflow_run_id,
+        notes=notes,
     )
     log.info("release_opened", model=model.name, release=release.number)
     return release
@@ -137,16 +149,17 @@ def register(release: Release, said: Registration, data: bytes) -> Variant:
 
 
 def import_network(
-    model_name: str, said: Registration, data: bytes, *, data_source: str = ""
+    model_name: str, said: Registration, data: bytes, *, origin: str = ""
 ) -> Variant:
     """A trained network from outside, as the first variant of a new release of a model.
 
+    `origin` says where its file came from; on what it was trained is not known.
     Raises as `register` does; then no release is opened either.
     """
     check_name(model_name, "model")
     file = _read(said, data)
     with transaction.atomic():
-        return _write(open_release(model_name, data_source=data_source), said, file)
+        return _write(open_release(model_name, notes=origin), said, file)
 
 
 def need_of(variant: Variant) -> Need:

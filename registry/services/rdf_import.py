@@ -74,7 +74,9 @@ def read_documents(paths: Iterable[Path]) -> list[Document]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = [file for file in path.iterdir() if file.is_file() and file.suffix in MEDIA_TYPES]
+    found = [
+        file for file in path.rglob("*") if file.suffix.lower() in MEDIA_TYPES and file.is_file()
+    ]
     if not found:
         raise DocumentRefused(str(path), f"no file in it ends in {', '.join(MEDIA_TYPES)}")
     return sorted(found)
@@ -82,6 +84,8 @@ def _files(path: Path) -> list[Path]:
 
 def _read(path: Path) -> Document:
     try:
+        if path.exists() and not path.is_file():
+            raise DocumentRefused(str(path), "it is no file; name a file or a folder of files")
         size = path.stat().st_size
         if size > settings.RDF_MAX_BYTES:
             raise DocumentRefused(path.name, too_large(size, document_limits()))

@@ -77,7 +77,7 @@ def test_a_tflite_file_by_alias(log_version):
     variant = Variant.objects.get()
     assert str(variant) == "wake-word/1/wake"
     assert bytes_of(variant) == network
-    assert variant.release.data_source == f"models:/wake-word/{version.version} (net/wake.tflite)"
+    assert variant.release.notes == f"models:/wake-word/{version.version} (net/wake.tflite)"
     assert (variant.mlflow_version, variant.mlflow_run_id) == (version.version, version.run_id)
     assert variant.sensors == [{"kind": "microphone", "rate_hz": 16000.0, "shape": None}]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -185,3 +186,12 @@ def test_what_is_refused_leaves_everything_as_it_was(tmp_path, settings):
 def test_a_path_that_is_not_there_is_said(tmp_path):
     assert "cannot be read: No such file" in refused(tmp_path / "none.ttl")
     assert "no file in it ends in .ttl" in refused(tmp_path)
+    os.mkfifo(tmp_path / "pipe.ttl")
+    assert "it is no file" in refused(tmp_path / "pipe.ttl")
+
+
+def test_of_a_folder_all_documents_below_it_are_read(tmp_path):
+    below = tmp_path / "below"
+    below.mkdir()
+    write(below, "it.ttl").rename(below / "IT.TTL")
+    assert "devices:  1 created" in import_rdf(tmp_path)

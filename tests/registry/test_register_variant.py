@@ -165,11 +165,11 @@ def test_a_bad_model_name_is_refused(network: bytes) -> None:
 
 
 def test_an_imported_network_opens_a_release_of_its_own(network: bytes) -> None:
-    first = import_network("hello", Registration(name="int8"), network, data_source="a file")
+    first = import_network("hello", Registration(name="int8"), network, origin="a file")
     second = import_network("hello", Registration(name="int8"), network)
     assert (str(first), str(second)) == ("hello/1/int8", "hello/2/int8")
     assert first.artifact == second.artifact
-    assert first.release.data_source == "a file"
+    assert (first.release.notes, first.release.data_source) == ("a file", "")
     assert default_storage.exists(first.artifact.sha256)
 
 

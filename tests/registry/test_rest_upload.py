@@ -37,7 +37,7 @@ def test_a_file_becomes_the_variant_of_a_new_release(owner: Client, network: byt
         "arena_bytes",
         "accuracy",
     }
-    assert Release.objects.get().data_source == "uploaded file model.tflite"
+    assert Release.objects.get().notes == "uploaded file model.tflite"
 
 
 def test_a_file_joins_a_release_that_is_there(owner: Client, network: bytes) -> None:

@@ -87,7 +87,7 @@ class Command(BaseCommand):
             sensors = self._ask()
         said = _registration(model, name, options["variant"], sensors)
         try:
-            row = import_network(name, said, model.data, data_source=model.source[:300])
+            row = import_network(name, said, model.data, origin=model.source)
         except (FormatError, ArtifactError) as error:
             raise CommandError(f"{source}: {error}") from error
         except RegistrationError as error:
