@@ -23,6 +23,9 @@ CARRIERS = frozenset(
         "RESHAPE",
     ]
 )
+# Exporters put a handful of them behind each other. A chain of thousands would be walked again by
+# each operator that reads from its end.
+MAX_CARRIED = 32
 # Weights may be kept as real numbers that are quantized while the network runs.
 WEIGHT_CARRIERS = CARRIERS | {"QuantizeLinear"}
 
@@ -51,12 +54,12 @@ def carried_from(
     carriers: Container[str] = CARRIERS,
 ) -> Tensor:
     """The tensor that this one is another form of: the same one where nothing carries it over."""
-    seen: set[int] = set()
-    while index not in seen and not subgraph.tensors[index].is_constant:
-        seen.add(index)
+    for _ in range(MAX_CARRIED):
         operator = given_by.get(index)
         source = operator.inputs[0] if operator is not None and operator.inputs else -1
-        if operator is None or operator.name not in carriers or source < 0:
+        if subgraph.tensors[index].is_constant or operator is None or source < 0:
+            break
+        if operator.name not in carriers:
             break
         index = source
     return subgraph.tensors[index]

@@ -114,6 +114,13 @@ def test_a_function_that_calls_itself_in_a_branch_is_refused():
         read_network(made.SerializeToString())
 
 
+def test_a_long_list_in_a_function_counts_at_each_call():
+    long = node("Transpose", "v", "r", perm=list(range(MAX_UNFOLDED // 8)))
+    calls = [call("f", f"x{n or ''}", f"x{n + 1}") for n in range(10)]
+    with pytest.raises(FormatError, match="unfold to more than"):
+        read_network(calling([function("f", "v", "r", [long])], calls).SerializeToString())
+
+
 def test_functions_of_functions_end_somewhere():
     """Thirty functions, each of which calls the next one twice, would be a billion nodes."""
     made = [

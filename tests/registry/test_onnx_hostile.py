@@ -155,6 +155,28 @@ def test_scales_and_zero_points_that_are_no_numbers_are_left_out(scale, zero):
     json.dumps(describe(data).as_json(), allow_nan=False)
 
 
+def _chain() -> bytes:
+    """Thousands of products that all read from the end of one long chain."""
+    nodes = [node("Identity", f"a{n}", f"a{n + 1}") for n in range(8000)]
+    nodes += [node("MatMul", f"a8000 a{n}", f"z{n}") for n in range(0, 8000, 4)]
+    return file(nodes, [info("a0", [4, 4])], [])
+
+
+def _shared_scales() -> bytes:
+    """Thousands of nodes that all name the same million scales."""
+    nodes = [node("DequantizeLinear", "w s", f"d{n}", axis=0) for n in range(5000)]
+    held = {"s": np.ones(1_000_000, np.float32), "w": np.ones(1_000_000, np.int8)}
+    return file(nodes, [], [], held)
+
+
+@pytest.mark.parametrize("make", [_chain, _shared_scales])
+def test_what_many_nodes_share_is_not_read_again_by_each(make):
+    data = make()
+    began = time.process_time()
+    describe(data)
+    assert time.process_time() - began < 10
+
+
 def _nested(depth: int) -> bytes:
     """Graphs in attributes of nodes of graphs."""
     contents = b""

@@ -19,6 +19,7 @@ _Key: TypeAlias = tuple[str, str, str]
 
 # The key under which an unfolded node carries the operator sets of its function.
 OPSETS = "operator sets"
+_PACKED = ("int32_data", "int64_data", "uint64_data")
 _LISTS = ("input", "output", "value_info", "initializer")
 
 
@@ -123,7 +124,7 @@ class _Copy:
 
     def _copied_attributes(self, attributes: Sequence[Node]) -> Iterator[Node]:
         for attribute in attributes:
-            self.names_copied += 1
+            self.names_copied += 1 + _weight(attribute)
             reference = attribute.get("ref_attr_name", "")
             found = self._attributes.get(reference) if reference else attribute
             if found is None:
@@ -143,3 +144,10 @@ class _Copy:
             self.names_copied += len(entries)
             copy[key] = [{**entry, "name": self._names[entry.get("name", "")]} for entry in entries]
         return copy
+
+
+def _weight(attribute: Node) -> int:
+    """What reading an attribute again costs, in names: listed numbers, not raw contents."""
+    listed = sum(len(attribute.get(key, ())) for key in ("ints", "floats", "strings"))
+    packed = sum(len(part) for key in _PACKED for part in attribute.get("t", {}).get(key, ()))
+    return listed + packed // 8

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from registry.formats.network import Quantization
 from registry.formats.onnx.scope import Scope
@@ -60,15 +61,32 @@ def note_quantization(
     name = operator.rpartition(".")[2]
     for place in _PLACES.get(name, ()):
         tensor = _at(outputs, 0) if place.tensor == _OUTPUT else _at(inputs, place.tensor)
-        scales = tuple(map(float, _numbers(scope, _at(inputs, place.scale))))
-        if not tensor or not scales or not all(map(math.isfinite, scales)):
+        scale, zero_point = _at(inputs, place.scale), _at(inputs, place.zero_point)
+        scales = _scales(scope, scale)
+        if not tensor or not scales:
             continue
-        given = _numbers(scope, _at(inputs, place.zero_point))
-        zeros = tuple(n for n in given if isinstance(n, int))
+        zeros = _zero_points(scope, zero_point, scale, len(scales))
         along = axis if name in {"QuantizeLinear", "DequantizeLinear"} else place.axis
         dimension = _counted(along, scope.value(tensor)) if len(scales) > 1 else 0
-        # A zero point that is left out is zero.
-        scope.quantize(tensor, Quantization(scales, zeros or (0,) * len(scales), dimension))
+        scope.quantize(tensor, Quantization(scales, zeros, dimension))
+
+
+def _scales(scope: Scope, name: str) -> tuple[float, ...]:
+    """None at all unless each is a finite number."""
+    key = (name, "scales")
+    if key not in scope.decoded:
+        found = tuple(map(float, _numbers(scope, name)))
+        scope.decoded[key] = found if all(map(math.isfinite, found)) else ()
+    return scope.decoded[key]
+
+
+def _zero_points(scope: Scope, name: str, scale: str, count: int) -> tuple[int, ...]:
+    """One that is left out is zero."""
+    key = (name or scale, "zero points" if name else "zeros")
+    if key not in scope.decoded:
+        found = tuple(n for n in _numbers(scope, name) if isinstance(n, int))
+        scope.decoded[key] = found or (0,) * count
+    return cast("tuple[int, ...]", scope.decoded[key])
 
 
 def _at(names: Sequence[str], position: int) -> str:

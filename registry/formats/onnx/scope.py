@@ -21,6 +21,10 @@ class Scope:
     constants: dict[str, Constant] = field(default_factory=dict)
     quantizations: dict[str, Quantization] = field(default_factory=dict)
     indices: dict[str, int] = field(default_factory=dict)
+    # Scales and zero points by the names of the constants, each read once for all that share them.
+    decoded: dict[tuple[str, str], tuple[float, ...] | tuple[int, ...]] = field(
+        default_factory=dict
+    )
 
     def __contains__(self, name: object) -> bool:
         return name in self.values or (self.outer is not None and name in self.outer)
