@@ -64,6 +64,23 @@ def conditions(need: Need, runtimes: Sequence) -> Iterator[str]:
     yield from (f'"dtype_{name}"' for name in need.dtypes)
 
 
+def fits_plainly(need: Need, capacity: Capacity) -> bool:
+    """One pair, by the same reading of the rules."""
+    arena = {f.runtime: f.value for f in need.figures if f.metric is Metric.ARENA_BYTES}
+    rates = {
+        kind.kind: [s.max_rate_hz for s in capacity.sensors if s.kind == kind.kind]
+        for kind in need.sensors
+    }
+    return (
+        need.flash_bytes <= capacity.slot_bytes
+        and arena[capacity.runtime] <= capacity.arena_budget_bytes
+        and capacity.runtime.name in need.runtimes
+        and all(capacity.operators.get(n, 0) >= v for n, v in need.operators.items())
+        and all(max(rates[s.kind], default=-1.0) >= s.rate_hz for s in need.sensors)
+        and need.dtypes <= capacity.dtypes
+    )
+
+
 class DuckDb:
     """DuckDB over flat rows, and over rows of profiles with devices that name theirs."""
 
