@@ -1,7 +1,9 @@
 """Both stores keep the same promises: the one in memory and the Oxigraph server."""
 
 import threading
+import time
 from contextlib import closing
+from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
@@ -184,21 +186,36 @@ def test_a_server_that_is_not_there_is_unreachable():
         store.ask("ASK {}")
 
 
+def newest_log_bytes(directory: Path) -> int:
+    """The engine removes older logs behind our back; the newest one stays."""
+    while True:
+        try:
+            return max(directory.glob("*.log")).stat().st_size
+        except FileNotFoundError:
+            continue
+
+
 def test_what_was_flushed_is_in_the_tables_not_in_the_log(ours):
     """A reader works the log off when it opens the store; the newest log is what is left of it."""
     ours.replace_graph(GRAPH, [number(value) for value in range(5_000)])
     ours.flush()
-    logs = sorted(ours.directory.glob("*.log"))
-    assert logs[-1].stat().st_size < 1_000
+    assert newest_log_bytes(ours.directory) < 1_000
     seen = OpenStore(str(ours.directory)).current()
     assert len(list(seen.quads_for_pattern(None, None, None, ox.NamedNode(GRAPH)))) == 5_000
+
+
+def settled(opened: OpenStore) -> ox.Store:
+    """The store once it is kept from one look to the next: the engine tidies its folder a while."""
+    until = time.monotonic() + 10.0
+    while (store := opened.current()) is not opened.current():
+        assert time.monotonic() < until, "opened anew at every look"
+    return store
 
 
 def test_an_open_store_is_kept_until_something_is_committed(ours):
     opened = OpenStore(str(ours.directory))
     ours.replace_graph(GRAPH, [number(1)])
-    first = opened.current()
-    assert opened.current() is first
+    first = settled(opened)
     ours.replace_graph(GRAPH, [number(1), number(2)])
     assert opened.current() is not first
     found = opened.current().quads_for_pattern(None, None, None, ox.NamedNode(GRAPH))
