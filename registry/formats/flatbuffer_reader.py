@@ -14,7 +14,7 @@ from typing import Any
 
 from registry.formats.errors import FormatError
 from registry.formats.tflite_schema import Field, Kind, TableType
-from registry.formats.tree import STRUCTURE_MAX_BYTES, Node, Where, path_text
+from registry.formats.tree import Node, StructureBudget, Where, path_text
 
 _TABLE_COST = 64
 _REMEDY = "Export the model again or fetch the file again; this one is damaged."
@@ -38,7 +38,7 @@ class FlatbufferReader:
         self._data = data
         self._view = memoryview(data)
         self._size = len(data)
-        self._budget = STRUCTURE_MAX_BYTES
+        self._budget = StructureBudget()
 
     def root(self, table: TableType) -> Node:
         """The tree under the file's root table.
@@ -72,7 +72,7 @@ class FlatbufferReader:
             raise self._damaged("a table has an impossible size", where)
         self._check(vtable, size, 2, where)
         self._check(position, extent, 4, where)
-        self._spend(_TABLE_COST + size + extent, where)
+        self._budget.spend(_TABLE_COST + size + extent, where)
         slots = struct.unpack_from(f"<{(size - 4) // 2}H", self._data, vtable + 4)
         if slots and max(slots) >= extent:
             raise self._damaged("a field lies outside its table", where)
@@ -121,7 +121,7 @@ class FlatbufferReader:
     def _tables(self, target: int, field: Field, where: Where) -> Iterator[Node]:
         assert field.table is not None
         start, count = self._vector(target, 4, where)
-        self._spend(4 * count, where)
+        self._budget.spend(4 * count, where)
         parent, name = where
         for index in range(count):
             item = (parent, name, index)
@@ -130,7 +130,7 @@ class FlatbufferReader:
     def _scalars(self, target: int, code: str, where: Where) -> tuple[Any, ...]:
         width = struct.calcsize("<" + code)
         start, count = self._vector(target, width, where)
-        self._spend(width * count, where)
+        self._budget.spend(width * count, where)
         return struct.unpack_from(f"<{count}{code}", self._data, start)
 
     def _octets(self, target: int, where: Where) -> memoryview:
@@ -139,7 +139,7 @@ class FlatbufferReader:
 
     def _string(self, target: int, where: Where) -> str:
         start, count = self._vector(target, 1, where)
-        self._spend(count, where)
+        self._budget.spend(count, where)
         return self._data[start : start + count].decode("utf-8", "surrogateescape")
 
     def _vector(self, target: int, width: int, where: Where) -> tuple[int, int]:
@@ -163,15 +163,6 @@ class FlatbufferReader:
             )
         if position % alignment:
             raise self._damaged(f"byte {position} is not aligned to {alignment}", where)
-
-    def _spend(self, cost: int, where: Where) -> None:
-        self._budget -= cost
-        if self._budget < 0:
-            raise FormatError(
-                f"the file's structure takes more than {STRUCTURE_MAX_BYTES} bytes to read",
-                path_text(where),
-                "Bring a network for a microcontroller; no such one is so large.",
-            )
 
     def _damaged(self, what: str, where: Where) -> FormatError:
         return FormatError(what, path_text(where), _REMEDY)

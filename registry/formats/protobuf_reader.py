@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from registry.formats.errors import FormatError
-from registry.formats.tree import STRUCTURE_MAX_BYTES, Node, Where, path_text
+from registry.formats.tree import Node, StructureBudget, Where, path_text
 
 # What protobuf's own parsers allow.
 MAX_DEPTH = 100
@@ -71,7 +71,7 @@ class WireScanner:
 
     def __init__(self, data: bytes) -> None:
         self.view = memoryview(data)
-        self._budget = STRUCTURE_MAX_BYTES
+        self._budget = StructureBudget()
 
     def spans(self, begin: int, end: int, where: Where) -> Iterator[Span]:
         """The fields between two bytes, known or not, in the order in which they stand."""
@@ -79,7 +79,7 @@ class WireScanner:
         while position < end:
             start = position
             tag, position = self._varint(position, end, where)
-            self._spend(_FIELD_COST, where)
+            self._budget.spend(_FIELD_COST, where)
             if tag >> 3 == 0:
                 raise self._refused("a field has the number 0", where)
             value, position = self._extent(position, end, tag & 7, where)
@@ -113,15 +113,6 @@ class WireScanner:
             if octet < 0x80:
                 return value & 0xFFFFFFFFFFFFFFFF, position
         raise self._refused(f"a number takes more than {_MAX_VARINT_BYTES} bytes", where)
-
-    def _spend(self, cost: int, where: Where) -> None:
-        self._budget -= cost
-        if self._budget < 0:
-            raise FormatError(
-                f"the file's structure takes more than {STRUCTURE_MAX_BYTES} bytes to read",
-                path_text(where),
-                "Bring a network for a microcontroller; no such one is so large.",
-            )
 
     def _refused(self, what: str, where: Where) -> FormatError:
         return FormatError(what, path_text(where), _REMEDY)
@@ -198,13 +189,13 @@ class ProtobufReader(WireScanner):
     def _packed_integers(self, start: int, end: int, where: Where) -> Iterator[int]:
         while start < end:
             value, start = self._varint(start, end, where)
-            self._spend(_FIELD_COST, where)
+            self._budget.spend(_FIELD_COST, where)
             yield signed(value)
 
     def _packed_reals(self, start: int, end: int, where: Where) -> tuple[float, ...]:
         if (end - start) % 4:
             raise self._refused(f"{end - start} bytes are no whole number of floats", where)
-        self._spend(4 * (end - start), where)
+        self._budget.spend(4 * (end - start), where)
         return struct.unpack(f"<{(end - start) // 4}f", self.view[start:end])
 
     def _text(self, start: int, end: int, where: Where) -> str:
@@ -212,7 +203,7 @@ class ProtobufReader(WireScanner):
             raise self._refused(
                 f"a name has {end - start} bytes, more than {MAX_NAME_BYTES}", where
             )
-        self._spend(end - start, where)
+        self._budget.spend(end - start, where)
         return bytes(self.view[start:end]).decode("utf-8", "surrogateescape")
 
 

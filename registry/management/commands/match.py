@@ -9,13 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ontology.facts import Answer, Capacity, Verdict
 from ontology.matching import Ranking, explain
 from registry.management import match_options
+from registry.management.tables import rendered
 from registry.models import Device, Variant
 from registry.services.lookup import LookupFailed, find_device, find_variant
 from registry.services.matching import (
@@ -30,7 +30,6 @@ from registry.services.ranked import RankedVariant, WhatIf, ranked, what_if
 _STYLE = {Answer.FITS: "green", Answer.DOES_NOT_FIT: "red", Answer.UNKNOWN: "yellow"}
 _WORDS = {Answer.FITS: "fits", Answer.DOES_NOT_FIT: "does not fit", Answer.UNKNOWN: "unknown"}
 
-PIPE_WIDTH = 160
 NOBODY = "(what if)"
 
 
@@ -61,7 +60,7 @@ class Command(BaseCommand):
             for pair in pairs:
                 self.stdout.write(json.dumps(pair_json(pair)))
         else:
-            self.stdout.write(_rendered(_table(pairs)))
+            self.stdout.write(rendered(_table(pairs)))
 
     def _in_order(
         self,
@@ -76,7 +75,7 @@ class Command(BaseCommand):
             for row in rows:
                 self.stdout.write(json.dumps(ranked_json(name, row)))
         else:
-            self.stdout.write(_rendered(_ranked_table(name, rows, with_merit=ranking is not None)))
+            self.stdout.write(rendered(_ranked_table(name, rows, with_merit=ranking is not None)))
 
 
 def _one_capacity(device_id: str | None, asked: WhatIf | None) -> tuple[str | None, Capacity]:
@@ -148,16 +147,6 @@ def _ranked_table(
 def _verdict_text(verdict: Verdict) -> str:
     words = _WORDS[verdict.answer] + (" (assumed)" if verdict.assumed else "")
     return f"[{_STYLE[verdict.answer]}]{words}[/]"
-
-
-def _rendered(table: Table) -> str:
-    """As text, coloured on a terminal only; a file or a pipe gets wide lines."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPE_WIDTH)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
 
 
 def _why(verdict: Verdict) -> str:

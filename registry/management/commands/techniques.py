@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ontology.facts import Answer
+from registry.management.tables import rendered
 from registry.services.lookup import LookupFailed, find_device, find_variant
 from registry.services.techniques import TechniqueAnswer, UnknownPrecondition, techniques_for
 
@@ -21,7 +21,6 @@ WORDS = {
     Answer.UNKNOWN: "unknown",
     Answer.DOES_NOT_FIT: "does not apply",
 }
-PIPE_WIDTH = 160
 
 
 class Command(BaseCommand):
@@ -78,12 +77,7 @@ def _rendered(answers: Iterable[TechniqueAnswer]) -> str:
         words = WORDS[answer.verdict.answer]
         row = (answer.technique.name, words, _why(answer), answer.technique.achieved)
         table.add_row(*map(escape, row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPE_WIDTH)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
+    return rendered(table)
 
 
 def _why(answer: TechniqueAnswer) -> str:
