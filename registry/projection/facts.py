@@ -73,8 +73,8 @@ def variants_with_needs() -> QuerySet[Variant]:
 
 
 def profiles_with_capacity() -> QuerySet[CapabilityProfile]:
-    """Profiles with all that `capacity_of` reads; equal firmware is one object, read once."""
-    return CapabilityProfile.objects.prefetch_related("board", "firmware__runtime")
+    """Profiles with all that `capacity_of` reads, in one query however many builds they have."""
+    return CapabilityProfile.objects.select_related("board", "firmware__runtime")
 
 
 def need_of(variant: Variant) -> Need:

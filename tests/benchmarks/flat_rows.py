@@ -86,7 +86,8 @@ class DuckDb:
 
     def __init__(self, capacities: Sequence[Capacity], profile_of: np.ndarray) -> None:
         self._runtimes = runtimes_of(capacities)
-        self._connection = duckdb.connect()
+        # One thread: these rows are one row group, and on a busy machine waiting for more costs.
+        self._connection = duckdb.connect(config={"threads": 1})
         profiles = np.arange(len(capacities), dtype=np.int64)
         self._load("flat", flat_columns(capacities, profile_of) | {"device": _numbers(profile_of)})
         self._load("profiles", flat_columns(capacities, profiles) | {"profile": profiles})

@@ -22,7 +22,7 @@ from django.db import transaction  # noqa: E402
 
 from ontology.facts import Answer, Sensor  # noqa: E402
 from ontology.readers import QueryLimits, ReaderPool  # noqa: E402
-from registry.models import CapabilityProfile, Device, FirmwareBuild, GraphChange  # noqa: E402
+from registry.models import CapabilityProfile, Device, FirmwareBuild, GraphChange, Variant  # noqa: E402
 from registry.projection.facts import (  # noqa: E402
     BareBoard,
     capacity_of,
@@ -155,7 +155,7 @@ def bring_up_to_date() -> None:
 
 def new_variant(fleet: Fleet) -> dict[str, float]:
     """From its commit until the graph gives the devices that DuckDB gives."""
-    old = generated().order_by("pk").first()
+    old = Variant.objects.get(pk=generated().order_by("pk").first().pk)
     figures = list(old.measurements.all())
     with transaction.atomic():
         old.pk, old.name, old._state.adding = None, "new", True

@@ -16,6 +16,8 @@ from registry.models import (
     RegisteredModel,
     Variant,
 )
+from registry.projection.facts import BareBoard
+from registry.projection.verdicts import JudgedProfiles
 from registry.services.catalogue import load_catalogue
 from registry.services.graph_check import differences
 from registry.services.graph_sync import drain
@@ -117,3 +119,11 @@ def test_an_empty_catalogue_says_what_to_do():
     BoardType.objects.all().delete()
     with pytest.raises(CommandError, match="load_catalogue"):
         generate(devices=2, seed=1)
+
+
+def test_more_builds_than_one_statement_can_name_are_judged():
+    generate(devices=7_000, seed=1, profiles=7_000, variants=1)
+    pairs = assess_all(Device.objects.filter(device_id__endswith="0001"), Variant.objects.all()[:1])
+    assert len(list(pairs)) == 1
+    judged = JudgedProfiles.read(BareBoard.from_settings())
+    assert len(judged.columns) == 7_000
