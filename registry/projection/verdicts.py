@@ -12,7 +12,7 @@ import pyoxigraph as ox
 from django.conf import settings
 
 from ontology.describe import Description
-from ontology.facts import Need
+from ontology.facts import Capacity, Need
 from ontology.graph import (
     describe_arena,
     describe_extent,
@@ -46,14 +46,15 @@ class JudgedProfiles:
     columns: CapacityColumns
     iris: Sequence[str]
     fits_only: bool
+    targets: Sequence[Capacity]  # for which it is to be said what variants need
 
     @classmethod
-    def read(cls, bare: BareBoard, digests: Sequence[str] | None = None) -> JudgedProfiles:
-        """All profiles that there are now, or these."""
-        rows = profiles_with_capacity()
-        profiles = list(rows if digests is None else rows.filter(digest__in=digests))
+    def read(cls, bare: BareBoard) -> JudgedProfiles:
+        """All profiles that there are now."""
+        profiles = list(profiles_with_capacity())
         columns = CapacityColumns.of([capacity_of(profile, bare) for profile in profiles])
-        return cls(columns, [iri_of(profile) for profile in profiles], keeps_fits_only())
+        iris = [iri_of(profile) for profile in profiles]
+        return cls(columns, iris, keeps_fits_only(), columns.targets)
 
 
 def keeps_fits_only() -> bool:
@@ -78,13 +79,25 @@ def project_verdicts(keys: Sequence[str], judged: JudgedProfiles) -> Mapping[str
     return found
 
 
-def project_columns(judged: JudgedProfiles) -> Mapping[str, Graphs]:
-    """What each variant's graph says of each of these profiles, by the profile's IRI."""
+def project_columns(digests: Sequence[str], bare: BareBoard) -> Mapping[str, Graphs]:
+    """What each variant's graph says of each of these new profiles, by the profile's IRI."""
     variants = list(variants_with_needs())
     needs = [need_of(variant) for variant in variants]
-    return {
-        iri: _column(variants, needs, _only(judged, place)) for place, iri in enumerate(judged.iris)
-    }
+    fits_only = keeps_fits_only()
+    found: dict[str, Graphs] = {}
+    for profile in profiles_with_capacity().filter(digest__in=digests):
+        columns = CapacityColumns.of([capacity_of(profile, bare)])
+        targets = [] if _shares_target(profile) else columns.targets
+        judged = JudgedProfiles(columns, [iri_of(profile)], fits_only, targets)
+        found[iri_of(profile)] = _column(variants, needs, judged)
+    return found
+
+
+def _shares_target(profile: CapabilityProfile) -> bool:
+    """Whether an earlier profile has the same board and runtime: its needs are in the graph."""
+    earlier = CapabilityProfile.objects.filter(pk__lt=profile.pk, board=profile.board)
+    runtime = profile.firmware.runtime if profile.firmware else None
+    return earlier.filter(firmware__runtime=runtime).exists()
 
 
 def _column(variants: Sequence[Variant], needs: Sequence[Need], judged: JudgedProfiles) -> Graphs:
@@ -102,18 +115,13 @@ def _describe_row(
 ) -> None:
     """A reference model is nobody's to install, so of it stands what it needs and no verdict."""
     need, model = table.needs[row], variant.release.model
-    describe_arena(subject, need, judged.columns.targets)
-    describe_flash(subject, need, judged.columns.targets)
-    describe_latency(subject, need, judged.columns.targets)
+    describe_arena(subject, need, judged.targets)
+    describe_flash(subject, need, judged.targets)
+    describe_latency(subject, need, judged.targets)
     if model.language_model:
         describe_small(subject, table, judged.iris, row=row)
     if not model.reference:
         describe_verdicts(subject, table, judged.iris, row=row, fits_only=judged.fits_only)
-
-
-def _only(judged: JudgedProfiles, place: int) -> JudgedProfiles:
-    columns = CapacityColumns.of([judged.columns.capacities[place]])
-    return JudgedProfiles(columns, [judged.iris[place]], judged.fits_only)
 
 
 def verdict_keys() -> list[str]:

@@ -12,7 +12,7 @@ from ontology.updates import Graphs
 from registry.models import SubjectKind
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import Projected, graph_iri
-from registry.projection.verdicts import JudgedProfiles, project_columns
+from registry.projection.verdicts import project_columns
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +49,7 @@ def write_graphs(
 
 def write_columns(store: GraphStore, digests: Sequence[str], bare: BareBoard) -> None:
     """Say in the graph of each variant's verdicts what came of judging it on these profiles."""
-    judged = JudgedProfiles.read(bare, digests)
-    columns = dict(project_columns(judged))
+    columns = project_columns(digests, bare)
     gone = [graph_iri(SubjectKind.PROFILE, digest) for digest in digests]
     for iri in dict.fromkeys([*gone, *columns]):
         store.replace_links(iri, VERDICT_EDGES, columns.get(iri, {}))
