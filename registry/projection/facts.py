@@ -18,7 +18,14 @@ from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Sensor, Se
 from ontology.matching.figures import best_figure
 from registry.formats.model_file import MEDIA_TYPES
 from registry.formats.network import FileFormat
-from registry.models import CapabilityProfile, FirmwareBuild, Measurement, Runtime, Variant
+from registry.models import (
+    BoardType,
+    CapabilityProfile,
+    FirmwareBuild,
+    Measurement,
+    Runtime,
+    Variant,
+)
 
 # Which interpreters read a file format; a name here is a Runtime's name in the catalogue.
 RUNTIMES_OF_FORMAT: Mapping[str, frozenset[str]] = {
@@ -75,6 +82,22 @@ def variants_with_needs() -> QuerySet[Variant]:
 def profiles_with_capacity() -> QuerySet[CapabilityProfile]:
     """Profiles with all that `capacity_of` reads, in one query however many builds they have."""
     return CapabilityProfile.objects.select_related("board", "firmware__runtime")
+
+
+def all_profiles_with_capacity() -> list[CapabilityProfile]:
+    """Every profile, for `capacity_of`; those of one build hold the same row, read once.
+
+    Profiles are read first: what they refer to was there before them.
+    """
+    profiles = list(CapabilityProfile.objects.all())
+    builds, boards = FirmwareBuild.objects.in_bulk(), BoardType.objects.in_bulk()
+    runtimes = Runtime.objects.in_bulk()
+    for build in builds.values():
+        build.runtime = runtimes[build.runtime_id]
+    for profile in profiles:
+        profile.board = boards[profile.board_id]
+        profile.firmware = None if profile.firmware_id is None else builds[profile.firmware_id]
+    return profiles
 
 
 def need_of(variant: Variant) -> Need:

@@ -28,6 +28,7 @@ from ontology.updates import Graphs
 from registry.models import CapabilityProfile, SubjectKind, Variant
 from registry.projection.facts import (
     BareBoard,
+    all_profiles_with_capacity,
     capacity_of,
     need_of,
     profiles_with_capacity,
@@ -51,7 +52,7 @@ class JudgedProfiles:
     @classmethod
     def read(cls, bare: BareBoard) -> JudgedProfiles:
         """All profiles that there are now."""
-        profiles = list(profiles_with_capacity())
+        profiles = all_profiles_with_capacity()
         columns = CapacityColumns.of([capacity_of(profile, bare) for profile in profiles])
         iris = [iri_of(profile) for profile in profiles]
         return cls(columns, iris, keeps_fits_only(), columns.targets)
