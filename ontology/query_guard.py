@@ -80,6 +80,11 @@ def examine(query: str) -> QueryForm:
     return form
 
 
+def names_dataset(query: str) -> bool:
+    """Whether the query says itself, by FROM, which graphs it is about (SPARQL 1.1, 13.2)."""
+    return any(t.kind == "word" and t.text.upper() == "FROM" for t in _tokens(query))
+
+
 def _tokens(query: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(query):
         kind = match.lastgroup or "sign"

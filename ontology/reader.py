@@ -23,6 +23,7 @@ import pyoxigraph as ox
 
 from ontology.frames import read_frame, send
 from ontology.process_limits import limit_cpu, limit_memory, set_soft_limit
+from ontology.query_guard import names_dataset
 from ontology.results import (
     GraphFormat,
     PerhapsTooManyRows,
@@ -163,9 +164,9 @@ def _query(store: ox.Store, request: Request) -> Any:
 
 
 def _dataset(request: Request) -> dict[str, Any]:
-    """The protocol's dataset (SPARQL 1.1 Protocol, 2.1.4), else the union of all graphs."""
+    """The protocol's dataset (SPARQL 1.1 Protocol, 2.1.4), or the query's own, or all graphs."""
     if not request.default_graphs and not request.named_graphs:
-        return {"use_default_graph_as_union": True}
+        return {"use_default_graph_as_union": not names_dataset(request.query)}
     return {
         "default_graph": [ox.NamedNode(iri) for iri in request.default_graphs],
         "named_graphs": [ox.NamedNode(iri) for iri in request.named_graphs],

@@ -167,6 +167,16 @@ def test_protocol_dataset(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    "source, count",
+    [("FROM <http://example.org/graph/1>", PEOPLE // 2), ("FROM <http://example.org/none>", 0)],
+)
+def test_a_query_may_name_its_own_dataset(client: Client, source: str, count: int) -> None:
+    query = f"SELECT (COUNT(*) AS ?n) {source} WHERE {{ ?s ?p ?o }}"
+    found = json.loads(ask(client, query).content)
+    assert int(found["results"]["bindings"][0]["n"]["value"]) == count
+
+
+@pytest.mark.parametrize(
     "query, word",
     [
         ("SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }", "SERVICE"),
