@@ -15,6 +15,7 @@ from functools import cache
 from urllib.parse import quote
 
 import pyoxigraph as ox
+import structlog
 from django.conf import settings
 
 from ontology.describe import Description
@@ -31,6 +32,8 @@ from registry.formats.thing_description import (
     ThingDescription,
     parse_thing,
 )
+
+log = structlog.get_logger(__name__)
 
 _SENSOR, _ACTUATOR = expand("sosa:Sensor"), expand("sosa:Actuator")
 _OURS = (PREFIXES["tf"], ID)
@@ -86,7 +89,8 @@ def describe_thing(device: Description, td: str) -> None:
         return
     try:
         thing = parse_thing(td.encode(), description_limits())
-    except DescriptionError:
+    except DescriptionError as error:
+        log.warning("description_not_projected", device=device.iri.value, error=str(error))
         return
     _describe_identity(device, thing)
     for affordance in thing.affordances:
