@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ontology.facts import Answer, Constraint, Reason, Verdict
 
 # The hard form of MnasNet's objective.
 HARD_ALPHA, HARD_BETA = 0.0, -1.0
+
+MOST_WEIGHT = 1_000_000.0
+MOST_EXPONENT = 100.0
 
 _ORDER = {Answer.FITS: 0, Answer.UNKNOWN: 1, Answer.DOES_NOT_FIT: 2}
 
@@ -28,6 +32,25 @@ class Weights:
     latency: float = 0.0
     energy: float = 0.0
 
+    def __post_init__(self) -> None:
+        for merit in fields(self):
+            _check_size(f"the weight of {merit.name}", getattr(self, merit.name), MOST_WEIGHT)
+
+
+def parse_weights(text: str) -> Weights:
+    """`accuracy=1,ram=0.5` as weights; ValueError with a sentence."""
+    known = [merit.name for merit in fields(Weights)]
+    given: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in known:
+            raise ValueError(f"{name!r} has no weight; {', '.join(known)} have")
+        try:
+            given[name] = float(value)
+        except ValueError as error:
+            raise ValueError(f"the weight of {name} is no number: {value!r}") from error
+    return Weights(**given)
+
 
 @dataclass(frozen=True, slots=True)
 class LatencyTarget:
@@ -42,21 +65,25 @@ class LatencyTarget:
     alpha: float = HARD_ALPHA
     beta: float = HARD_BETA
 
-
-def rank(verdicts: Iterable[Verdict], accuracy: Mapping[str, float | None]) -> list[Verdict]:
-    """Best first: what fits, then the most accurate, then the one that leaves the most room.
-
-    `accuracy` is by variant, as a fraction; one that is not known comes after every known one.
-    Equal ones keep the order of their names, so that the same question has the same answer.
-    """
-    return rank_by_merit(verdicts, accuracy)
+    def __post_init__(self) -> None:
+        if not 0 < self.latency_ms < math.inf:
+            raise ValueError("a target is a number of milliseconds above 0")
+        _check_size("alpha", self.alpha, MOST_EXPONENT)
+        _check_size("beta", self.beta, MOST_EXPONENT)
 
 
-def rank_by_merit(verdicts: Iterable[Verdict], merit: Mapping[str, float | None]) -> list[Verdict]:
+def _check_size(what: str, number: float, most: float) -> None:
+    """NaN is in no range, so it is refused too."""
+    if not -most <= number <= most:
+        raise ValueError(f"{what} is not between {-most:g} and {most:g}: {number:g}")
+
+
+def rank(verdicts: Iterable[Verdict], merit: Mapping[str, float | None]) -> list[Verdict]:
     """Best first: what fits, then the greatest merit, then the one that leaves the most room.
 
-    `merit` is by variant: an accuracy, a `weighted_merit` or a `reward`; one that is not known
-    comes after every known one.
+    `merit` is by variant: an accuracy as a fraction, a `weighted_merit` or a `reward`; one that is
+    not known comes after every known one. Equal ones keep the order of their names, so that the
+    same question has the same answer.
     """
     return sorted(verdicts, key=lambda verdict: _key(verdict, merit))
 
@@ -73,18 +100,20 @@ def reward(accuracy: float | None, latency_ms: float | None, target: LatencyTarg
     if accuracy is None or latency_ms is None or latency_ms <= 0:
         return None
     exponent = target.alpha if latency_ms <= target.latency_ms else target.beta
-    return float(accuracy * (latency_ms / target.latency_ms) ** exponent)
+    try:
+        return float(accuracy * (latency_ms / target.latency_ms) ** exponent)
+    except OverflowError:
+        return sys.float_info.max
 
 
 def weighted_merit(verdict: Verdict, accuracy: float | None, weights: Weights) -> float | None:
     """The sum of the weighted shares; None where one that has a weight is not known."""
-    shares: dict[str, float | None] = {"accuracy": accuracy}
-    shares |= {reason.constraint.value: _share_left(reason) for reason in verdict.reasons}
+    shares = {reason.constraint.value: _share_left(reason) for reason in verdict.reasons}
     shares["accuracy"] = accuracy  # the figure itself, not what is left above a limit
     total = 0.0
-    for name in ("accuracy", "flash", "ram", "latency", "energy"):
-        weight: float = getattr(weights, name)
-        share = shares.get(name)
+    for merit in fields(weights):
+        weight: float = getattr(weights, merit.name)
+        share = shares.get(merit.name)
         if weight and share is None:
             return None
         total += weight * (share or 0.0)

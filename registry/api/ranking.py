@@ -12,11 +12,11 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ontology.matching import LatencyTarget, Ranking, Weights
+from ontology.matching import LatencyTarget, Ranking, Weights, parse_weights
 from ontology.matching.ranking import HARD_ALPHA, HARD_BETA
 from registry.api import compatibility
 from registry.models import Variant
-from registry.services.lookup import LookupFailed
+from registry.services.lookup import LookupFailed, find_model
 from registry.services.matching import candidates
 from registry.services.ranked import RankedVariant, WhatIf, ranked, what_if
 
@@ -41,16 +41,23 @@ class CandidatesQuery(compatibility.VerdictQuery):
 
     def validate_weights(self, text: str) -> Weights:
         try:
-            pairs = [part.partition("=") for part in text.split(",")]
-            given = {name.strip(): float(value) for name, _, value in pairs}
-            return Weights(**given)
-        except (TypeError, ValueError) as error:
-            problem = f"Weights are numbers of {', '.join(_WEIGHTS)}, such as accuracy=1,ram=0.5."
-            raise serializers.ValidationError(problem) from error
+            return parse_weights(text)
+        except ValueError as error:
+            raise serializers.ValidationError(f"{error}.") from error
+
+    def validate_model(self, name: str) -> str:
+        try:
+            return find_model(name).name
+        except LookupFailed as error:
+            raise serializers.ValidationError(f"{error}.") from error
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
         if "weights" in asked and "target_latency_ms" in asked:
             raise serializers.ValidationError({"weights": ["Give weights or a target, not both."]})
+        try:
+            ranking_of(asked)
+        except ValueError as error:
+            raise serializers.ValidationError({"target_latency_ms": [f"{error}."]}) from error
         return super().validate(asked)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from ontology.facts import Constraint
-from ontology.matching import LatencyTarget, Ranking, Weights
+from ontology.matching import LatencyTarget, Ranking, Weights, parse_weights
 from ontology.matching.ranking import HARD_ALPHA, HARD_BETA
 from registry.services.quantities import Broken, bytes_of
 from registry.services.ranked import WhatIf
@@ -72,14 +72,14 @@ def ranking_of(options: dict[str, Any]) -> Ranking | None:
     weights, latency = options["weights"], options["target_latency"]
     if weights is not None and latency is not None:
         raise CommandError("--weights and --target-latency are two orders; give one")
-    if latency is not None and latency <= 0:
-        raise CommandError("--target-latency is a number of milliseconds above 0")
     if not options["rank"] and weights is None and latency is None:
         return None
-    target = None
-    if latency is not None:
-        target = LatencyTarget(latency, options["alpha"], options["beta"])
-    return Ranking(weights, target)
+    if latency is None:
+        return Ranking(weights)
+    try:
+        return Ranking(weights, LatencyTarget(latency, options["alpha"], options["beta"]))
+    except ValueError as error:
+        raise CommandError(f"--target-latency, --alpha, --beta: {error}") from error
 
 
 def _constraints(text: str) -> list[Constraint]:
@@ -101,12 +101,10 @@ def _size(text: str) -> int:
 
 
 def _weights(text: str) -> Weights:
-    pairs = [part.partition("=") for part in text.split(",")]
     try:
-        given = {name.strip(): float(value) for name, _, value in pairs}
+        weights = parse_weights(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"weights are numbers: {error}") from error
-    unknown = sorted(given.keys() - set(_WITHOUT_LIMIT))
-    if unknown:
-        raise ArgumentTypeError(f"{unknown[0]!r} has no weight; {', '.join(_WITHOUT_LIMIT)} have")
-    return Weights(**given)
+        raise ArgumentTypeError(str(error)) from error
+    if weights.latency or weights.energy:
+        raise ArgumentTypeError("latency and energy need a limit, which only the REST API takes")
+    return weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry.models import Device, Release, Variant
+from registry.models import Device, RegisteredModel, Release, Variant
 
 
 class LookupFailed(LookupError):
@@ -15,6 +15,14 @@ def find_device(device_id: str) -> Device:
     if device is None:
         raise LookupFailed(f"there is no device {device_id!r}")
     return device
+
+
+def find_model(name: str) -> RegisteredModel:
+    """The model with that name, or LookupFailed."""
+    model = RegisteredModel.objects.filter(name=name).first()
+    if model is None:
+        raise LookupFailed(f"there is no model {name!r}")
+    return model
 
 
 def find_variant(name: str) -> Variant:

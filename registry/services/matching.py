@@ -18,6 +18,7 @@ from registry.projection.facts import (
     profiles_with_capacity,
     variants_with_needs,
 )
+from registry.services.lookup import find_model
 
 # A device that has not described itself: nothing is known, so nothing fits and nothing fails.
 UNDESCRIBED = Capacity(profile="")
@@ -109,10 +110,11 @@ def _choose(
 def candidates(model: str | None = None, *, reference: bool = False) -> QuerySet[Variant]:
     """The variants that a question is about: the installation's own, or one model's.
 
-    Reference models are there where `reference` asks for them too, or one is named.
+    Reference models are there where `reference` asks for them too, or one is named. LookupFailed
+    for a name that no model has.
     """
     if model is not None:
-        return Variant.objects.filter(release__model__name=model)
+        return Variant.objects.filter(release__model=find_model(model))
     return (
         Variant.objects.all()
         if reference

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from ontology.facts import Capacity, Constraint, Limits, Verdict
-from ontology.matching import Ranking, assess, merit_of, rank_by_merit, restrict
+from ontology.matching import Ranking, assess, merit_of, rank, restrict
 from registry.models import Runtime, Variant
 from registry.projection.facts import need_of, runtime_id, variants_with_needs
 from registry.services.board_fit import find_board
@@ -62,7 +62,7 @@ def ranked(
         verdicts.append(restrict(verdict, asked) if asked else verdict)
     return [
         RankedVariant(rows[int(verdict.variant)], verdict, merit[verdict.variant])
-        for verdict in rank_by_merit(verdicts, merit)
+        for verdict in rank(verdicts, merit)
     ]
 
 

@@ -86,3 +86,18 @@ def test_only_some_constraints_can_be_asked(world) -> None:
 def test_what_is_not_there_is_named(world, arguments: list[str], words: str) -> None:
     with pytest.raises(CommandError, match=words):
         match(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("--model", "nope"), "there is no model 'nope'"),
+        (("--device", "cam-01", "--weights", "ram=nan"), "weight of ram"),
+        (("--device", "cam-01", "--weights", "latency=1"), "limit"),
+        (("--device", "cam-01", "--target-latency", "nan"), "above 0"),
+        (("--device", "cam-01", "--target-latency", "5", "--beta", "1e308"), "beta"),
+    ],
+)
+def test_what_means_nothing_is_refused_with_a_sentence(world, arguments, said) -> None:
+    with pytest.raises(CommandError, match=said):
+        match(*arguments)
