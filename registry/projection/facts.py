@@ -93,7 +93,7 @@ def all_profiles_with_capacity() -> list[CapabilityProfile]:
     builds, boards = FirmwareBuild.objects.in_bulk(), BoardType.objects.in_bulk()
     runtimes = Runtime.objects.in_bulk()
     for build in builds.values():
-        build.runtime = runtimes[build.runtime_id]
+        build.runtime = None if build.runtime_id is None else runtimes[build.runtime_id]
     for profile in profiles:
         profile.board = boards[profile.board_id]
         profile.firmware = None if profile.firmware_id is None else builds[profile.firmware_id]
