@@ -6,7 +6,7 @@ import re
 
 from ontology.descriptions.facts import DescribedNetwork
 from ontology.descriptions.quantities import number, size_bytes
-from ontology.descriptions.sensors import sensor_kinds
+from ontology.descriptions.sensors import is_sensor, sensor_kinds
 from ontology.descriptions.terms import DescriptionRefused, Graph, short, tail
 from ontology.descriptions.words import address, identity, text
 from ontology.namespaces import PREFIXES, expand
@@ -106,10 +106,18 @@ def _origin(graph: Graph, subject: str, whose: str) -> str:
 
 
 def _sensors(graph: Graph, subject: str, whose: str) -> tuple[str, ...] | None:
-    """What provides the network's inputs, all of it together."""
+    """What provides the network's inputs, all of it together; None unless each has a sensor."""
+    what = f"what feeds {whose}"
     inputs = graph.related(subject, "ssn:hasInput")
-    sources = [each for one in inputs for each in graph.subjects("ssn_extend:provideInput", one)]
-    return sensor_kinds(graph, dict.fromkeys(sources), f"what feeds {whose}")
+    sources = {each: graph.subjects("ssn_extend:provideInput", each) for each in inputs}
+    all_sources = dict.fromkeys(source for each in inputs for source in sources[each])
+    fed = [each for each in inputs if any(is_sensor(graph, source) for source in sources[each])]
+    if len(fed) < len(inputs):
+        if all_sources:
+            unfed = f"{len(inputs) - len(fed)} of the {len(inputs)} inputs of {whose}"
+            graph.mend(subject, f"no sensor is stated for {unfed}; {what} is taken as not known")
+        return None
+    return sensor_kinds(graph, all_sources, what)
 
 
 def _runtimes(graph: Graph, subject: str) -> tuple[str, ...] | None:

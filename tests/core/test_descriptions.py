@@ -156,6 +156,18 @@ def test_more_kinds_of_sensors_than_anything_has_are_refused():
         read(NETWORK + sources)
 
 
+def test_an_input_that_nothing_is_said_to_feed_leaves_the_sensors_unknown():
+    text = NETWORK.replace("ssn:hasInput <urn:x:in>", "ssn:hasInput <urn:x:in> , <urn:x:in2>")
+    said = read(text)
+    assert said.networks[0].sensors is None
+    sentence = "no sensor is stated for 1 of the 2 inputs of Net; what feeds Net is taken as not"
+    assert any(sentence in str(mend) for mend in said.mends)
+    fed = text + "[] a sosa_extend:Gyroscope ; ssn_extend:provideInput <urn:x:in2> ."
+    assert read(fed).networks[0].sensors == ("camera", "gyroscope", "microphone")
+    other = text + "[] a <http://e/Step> ; ssn_extend:provideInput <urn:x:in2> ."
+    assert read(other).networks[0].sensors is None
+
+
 # ---------------------------------------------------------- whatever comes, nothing else is raised
 
 TERMS = [
