@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ontology.descriptions.terms import DescriptionRefused, Graph, short, tail
+from ontology.descriptions.terms import MOST_CLASSES, DescriptionRefused, Graph, short, tail
 from ontology.namespaces import PREFIXES, expand
-from ontology.vocabulary import sensor_kind, superclasses
+from ontology.vocabulary import sensor_kind
 
 _SENSOR = expand("sosa:Sensor")
-_ANY = frozenset({_SENSOR, expand("ssn:System"), expand("schema:Sensor")})
+_SENSORS = frozenset({_SENSOR, expand("schema:Sensor")})
+_ANY = _SENSORS | {expand("ssn:System")}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _KIND_LENGTH = 40
 _MOST_KINDS = 100
@@ -22,14 +23,14 @@ def sensor_kinds(graph: Graph, systems: Iterable[str], what: str) -> tuple[str, 
     A sensor whose class names no kind makes all of them unknown: nothing can be said to be missing
     where one does not know what is there. `what` is what they are, for sentences.
     """
-    kinds: dict[str, None] = {}
+    kinds: set[str] = set()
     for system in systems:
         if not is_sensor(graph, system):
             continue
-        kind = _kind(graph, system, what)
-        if kind is None:
+        found = _kinds(graph, system, what)
+        if not found:
             return None
-        kinds[kind] = None
+        kinds |= found
     if len(kinds) > _MOST_KINDS:
         raise DescriptionRefused(f"{what} is more than {_MOST_KINDS} kinds of sensors")
     return tuple(sorted(kinds)) or None
@@ -41,20 +42,36 @@ def is_sensor(graph: Graph, system: str) -> bool:
 
 
 def _is_sensor_class(graph: Graph, iri: str) -> bool:
-    if iri in _ANY - {expand("ssn:System")} or iri.startswith(PREFIXES["sosa_extend"]):
-        return True
-    return _SENSOR in superclasses(iri) or _SENSOR in graph.related(iri, "rdfs:subClassOf")
+    return any(
+        each in _SENSORS or each.startswith(PREFIXES["sosa_extend"])
+        for each in (iri, *graph.classes_above(iri))
+    )
 
 
-def _kind(graph: Graph, sensor: str, what: str) -> str | None:
+def _kinds(graph: Graph, sensor: str, what: str) -> set[str]:
+    """The most specific kinds that its classes or those above them name; none where none does."""
     classes = [each for each in graph.types(sensor) if _is_sensor_class(graph, each)]
-    named = sorted(each for each in classes if each not in _ANY and not _is_vague(each))
+    if len(classes) > MOST_CLASSES:
+        raise DescriptionRefused(f"{short(sensor)} is of more than {MOST_CLASSES} classes")
+    all_classes = {above for each in classes for above in (each, *graph.classes_above(each))}
+    known = {each for each in all_classes if sensor_kind(each)}
+    if known:
+        return {kind for each in _lowest(graph, known) if (kind := sensor_kind(each))}
+    named = {each for each in classes if each not in _ANY and not _is_vague(each)}
     if not named:
         written = short(min(classes, key=lambda each: (each in _ANY, each)))
         graph.mend(sensor, f"{written} names no kind of sensor; {what} is taken as not known")
-        return None
-    known = [kind for each in named if (kind := sensor_kind(each))]
-    return known[0] if known else _kind_of_name(tail(named[0]))
+    return {_kind_of_name(tail(each)) for each in _lowest(graph, named)}
+
+
+def _lowest(graph: Graph, classes: set[str]) -> set[str]:
+    """Without those that are above another of them; of classes above each other, all stay."""
+    above = {each: graph.classes_above(each) for each in classes}
+    return {
+        each
+        for each in classes
+        if not any(each in above[other] and other not in above[each] for other in classes)
+    }
 
 
 def _is_vague(iri: str) -> bool:

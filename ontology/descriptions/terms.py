@@ -11,6 +11,9 @@ import pyoxigraph as ox
 
 from ontology.namespaces import PREFIXES, expand
 from ontology.rdf_parser import NO_BASE
+from ontology.vocabulary import superclasses
+
+MOST_CLASSES = 100  # above one, or of one thing
 
 Node: TypeAlias = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
 
@@ -59,9 +62,11 @@ class Graph:
         self._mends: dict[Mend, None] = {}
         self._nothings: list[tuple[str, str, str]] = []  # subject, property, what stands there
         self._kilobytes: Counter[tuple[str, str]] = Counter()
+        self._above: dict[str, frozenset[str]] = {}
 
     def add(self, document: str, triples: Iterable[ox.Triple]) -> int:
         """Take a document's triples in, and count them; one that is there already is there once."""
+        self._above.clear()
         count = 0
         for triple in triples:
             self._take(document, triple)
@@ -128,6 +133,28 @@ class Graph:
     def types(self, subject: str) -> list[str]:
         """The IRIs of a subject's classes."""
         return self.related(subject, "rdf:type")
+
+    def classes_above(self, iri: str) -> frozenset[str]:
+        """Every class above one, by what the documents state and the ontology knows, joined.
+
+        DescriptionRefused for more than anything has: each thing of the class would pay for them.
+        """
+        if iri not in self._above:
+            self._above[iri] = self._found_above(iri)
+        return self._above[iri]
+
+    def _found_above(self, iri: str) -> frozenset[str]:
+        found: set[str] = set()
+        pending = [iri]
+        while pending:
+            below = pending.pop()
+            fresh = {*self.related(below, "rdfs:subClassOf"), *superclasses(below)} - found
+            found |= fresh
+            pending += fresh
+            if len(found) > MOST_CLASSES:
+                problem = f"{short(iri)} is below more than {MOST_CLASSES} classes"
+                raise DescriptionRefused(problem)
+        return frozenset(found - {iri})
 
     def instances(self, *classes: str) -> list[str]:
         """Everything of one of these classes, by prefixed name, in the order of the IRIs."""

@@ -156,6 +156,11 @@ def test_more_kinds_of_sensors_than_anything_has_are_refused():
         read(NETWORK + sources)
 
 
+def device_of(parts: str, more: str = "") -> tuple[str, ...] | None:
+    (device,) = read(f"<urn:x:1> a s3n:SmartSensor {parts} . {more}").devices
+    return device.sensors
+
+
 def test_an_input_that_nothing_is_said_to_feed_leaves_the_sensors_unknown():
     text = NETWORK.replace("ssn:hasInput <urn:x:in>", "ssn:hasInput <urn:x:in> , <urn:x:in2>")
     said = read(text)
@@ -168,13 +173,51 @@ def test_an_input_that_nothing_is_said_to_feed_leaves_the_sensors_unknown():
     assert read(other).networks[0].sensors is None
 
 
+def test_a_class_of_the_document_is_of_the_kind_of_a_class_above_it():
+    classes = """<http://e/Hum> rdfs:subClassOf <http://e/Sound> .
+      <http://e/Sound> rdfs:subClassOf sosa_extend:Microphone , <http://e/Hum> ."""
+    assert device_of("; ssn:hasSubSystem [ a <http://e/Hum> ]", classes) == ("microphone",)
+
+
+def test_a_class_below_more_classes_than_anything_is_is_refused():
+    classes = "".join(f"<urn:c:{n}> rdfs:subClassOf <urn:c:{n + 1}> ." for n in range(101))
+    with pytest.raises(DescriptionRefused, match=r"<urn:c:0> is below more than 100 classes"):
+        device_of("; ssn:hasSubSystem [ a <urn:c:0> ]", classes)
+
+
+def test_a_part_of_more_classes_than_anything_has_is_refused():
+    classes = " , ".join(f"sosa_extend:S{n}" for n in range(101))
+    with pytest.raises(DescriptionRefused, match=r"<urn:x:p> is of more than 100 classes"):
+        device_of("; ssn:hasSubSystem <urn:x:p>", f"<urn:x:p> a {classes} .")
+
+
+def test_parts_are_found_by_each_relation_and_its_inverse():
+    parts = "; sosa:hosts [ a sosa_extend:Camera ] ; ssn:hasSubSystem [ a sosa_extend:Gyroscope ]"
+    inverse = """[] a sosa_extend:Microphone ; ssn:isSubSystemOf <urn:x:1> .
+      [] a sosa_extend:Magnetometer ; sosa:isHostedBy <urn:x:1> ."""
+    kinds = ("camera", "gyroscope", "magnetometer", "microphone")
+    assert device_of(parts, inverse) == kinds
+    (device,) = read(f"[] a s3n:MicroController ; ssn:isSubSystemOf <urn:x:2> . {HEAD}").devices
+    assert device.iri == "urn:x:2"
+
+
+def test_a_part_of_several_classes_is_of_all_their_kinds():
+    both = "; ssn:hasSubSystem [ a sosa:Sensor , sosa_extend:Camera , sosa_extend:Microphone ]"
+    assert device_of(both) == ("camera", "microphone")
+    classes = """<http://e/LiDAR> rdfs:subClassOf <http://e/Rangefinder> .
+      <http://e/Rangefinder> rdfs:subClassOf sosa:Sensor ."""
+    part = "; ssn:hasSubSystem [ a <http://e/LiDAR> , <http://e/Rangefinder> ]"
+    assert device_of(part, classes) == ("li-dar",)
+
+
 # ---------------------------------------------------------- whatever comes, nothing else is raised
 
 TERMS = [
     expand(name)
     for name in (
         "rdf:type", "rdfs:subClassOf", "s3n:SmartSensor", "s3n:MicroController", "nnet:Metric",
-        "ssn:hasSubSystem", "s3n:hasSystemCapability", "ssn-system:hasSystemProperty",
+        "ssn:hasSubSystem", "ssn:isSubSystemOf", "s3n:hasSystemCapability",
+        "ssn-system:hasSystemProperty",
         "s3n_extend:RAM", "s3n_extend:Flash", "schema:value", "schema:minValue", "om:kilobyte",
         "schema:unitCode", "nnet:NeuralNetwork", "ssn:hasInput", "ssn_extend:provideInput",
         "sosa_extend:Camera", "sosa_extend::Camera", "sosa:Sensor", "nnet:hasMetric",

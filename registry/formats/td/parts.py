@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ontology.namespaces import expand
+from ontology.parts import HAS_PART
 from registry.formats.td.node import Node
 
-_RELATIONS = frozenset({expand("ssn:hasSubSystem"), expand("sosa:hosts")})
+_RELATIONS = frozenset(map(expand, HAS_PART))
 _OBSERVES = expand("sosa:observes")
 
 
