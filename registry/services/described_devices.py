@@ -13,8 +13,10 @@ from django.utils.text import slugify
 from ontology.descriptions import DescribedDevice, DescriptionRefused
 from ontology.facts import Sensor
 from registry.models import BoardType, CapabilityProfile, Device, FirmwareBuild
+from registry.projection.keys import subject_of
 from registry.services.changes import Change, update
 from registry.services.device_names import device_id_for
+from registry.services.graph_outbox import mark_new
 from registry.services.pieces import chunks
 from registry.services.profiles import digest_of, profile_for
 
@@ -34,9 +36,15 @@ def keep_devices(all_said: Sequence[DescribedDevice]) -> Counter[Change]:
     for some in chunks(list(_by_device_id(all_said).items())):
         rows = Device.objects.filter(device_id__in=[device_id for device_id, _ in some])
         known = {row.device_id: row for row in rows}
+        new = []
         for device_id, said in some:
             profile = profile_of(_Ability.of(said))
-            changes[_keep(said, device_id, known.get(device_id), profile)] += 1
+            if device_id in known:
+                changes[_keep(said, known[device_id], profile)] += 1
+            else:
+                new.append(Device(device_id=device_id, profile=profile, **_of_device(said)))
+        mark_new(subject_of(row) for row in Device.objects.bulk_create(new))
+        changes[Change.CREATED] += len(new)
     return changes
 
 
@@ -50,16 +58,15 @@ def _by_device_id(all_said: Iterable[DescribedDevice]) -> dict[str, DescribedDev
     return named
 
 
-def _keep(
-    said: DescribedDevice, device_id: str, row: Device | None, profile: CapabilityProfile | None
-) -> Change:
-    values: dict[str, Any] = {"iri": said.iri, "description": said.description}
-    if row is None:
-        Device.objects.create(device_id=device_id, profile=profile, **values)
-        return Change.CREATED
+def _keep(said: DescribedDevice, row: Device, profile: CapabilityProfile | None) -> Change:
+    values = _of_device(said)
     if not row.td and row.profile_id != (profile.pk if profile else None):
         values["profile"] = profile
     return Change.UPDATED if update(row, values) else Change.UNCHANGED
+
+
+def _of_device(said: DescribedDevice) -> dict[str, Any]:
+    return {"iri": said.iri, "description": said.description}
 
 
 @dataclass(frozen=True, slots=True)

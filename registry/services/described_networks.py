@@ -13,9 +13,10 @@ from django.utils.text import slugify
 from ontology.descriptions import DescribedNetwork
 from ontology.facts import Metric, Status
 from registry.models import Measurement, RegisteredModel, Release, SubjectKind, Variant
+from registry.projection.keys import subject_of
 from registry.services import measurements
 from registry.services.changes import Change, update
-from registry.services.graph_outbox import mark
+from registry.services.graph_outbox import mark, mark_new
 from registry.services.pieces import chunks
 
 VARIANT_NAME = "described"
@@ -34,14 +35,14 @@ def keep_networks(all_said: Sequence[DescribedNetwork]) -> Counter[Change]:
         rows = Variant.objects.filter(iri__in=[said.iri for said in some])
         read = rows.select_related("release__model").prefetch_related("measurements")
         known = {variant.iri: variant for variant in read}
-        changes.update(_keep(said, known.get(said.iri)) for said in some)
+        new = [said for said in some if said.iri not in known]
+        _create(new)
+        changes[Change.CREATED] += len(new)
+        changes.update(_keep(said, known[said.iri]) for said in some if said.iri in known)
     return changes
 
 
-def _keep(said: DescribedNetwork, row: Variant | None) -> Change:
-    if row is None:
-        _keep_figures(_create(said), said)
-        return Change.CREATED
+def _keep(said: DescribedNetwork, row: Variant) -> Change:
     differs = [
         update(row.release.model, _of_model(said)),
         update(row.release, _of_release(said)),
@@ -51,23 +52,52 @@ def _keep(said: DescribedNetwork, row: Variant | None) -> Change:
     return Change.UPDATED if any(differs) else Change.UNCHANGED
 
 
-def _create(said: DescribedNetwork) -> Variant:
-    """As the first release of a model of its own: nothing says that two networks are one task."""
-    model = RegisteredModel.objects.create(name=_free_name(said), **_of_model(said))
-    release = Release.objects.create(model=model, number=1, **_of_release(said))
-    return Variant.objects.create(
-        release=release, name=VARIANT_NAME, iri=said.iri, **_of_variant(said)
+def _create(all_said: Sequence[DescribedNetwork]) -> None:
+    """Each as the first release of a model of its own: nothing says that two are one task.
+
+    In one statement for each kind of row, because whoever else writes waits meanwhile.
+    """
+    models = RegisteredModel.objects.bulk_create(
+        RegisteredModel(name=name, **_of_model(said))
+        for said, name in zip(all_said, _free_names(all_said), strict=True)
     )
+    releases = Release.objects.bulk_create(
+        Release(model=model, number=1, **_of_release(said))
+        for said, model in zip(all_said, models, strict=True)
+    )
+    variants = Variant.objects.bulk_create(
+        Variant(release=release, name=VARIANT_NAME, iri=said.iri, **_of_variant(said))
+        for said, release in zip(all_said, releases, strict=True)
+    )
+    Measurement.objects.bulk_create(
+        _figure(variant, said, metric, value)
+        for said, variant in zip(all_said, variants, strict=True)
+        for metric, value in _stated(said).items()
+    )
+    mark_new(subject_of(row) for row in (*models, *releases, *variants))
+    mark_new((SubjectKind.VERDICTS, str(variant.pk)) for variant in variants)
 
 
-def _free_name(said: DescribedNetwork) -> str:
-    """Its own name, as an address can hold it; where another model has that, with a digest."""
+def _free_names(all_said: Sequence[DescribedNetwork]) -> list[str]:
+    """Their own names where no other model has them; else with a digest."""
+    wanted = [_name(said) for said in all_said]
+    taken = set(RegisteredModel.objects.filter(name__in=wanted).values_list("name", flat=True))
+    free = []
+    for said, name in zip(all_said, wanted, strict=True):
+        free.append(f"{name}-{_digest(said)}" if name in taken else name)
+        taken.add(free[-1])
+    return free
+
+
+def _name(said: DescribedNetwork) -> str:
+    """Its own name, as an address can hold it."""
     wanted = said.name.strip().replace(" ", "_")
     name = wanted if _SLUG.fullmatch(wanted) else slugify(said.name)[:_NAME_LENGTH]
-    digest = hashlib.sha256(said.iri.encode()).hexdigest()[:_DIGEST_LENGTH]
-    name = name or f"network-{digest}"
-    taken = RegisteredModel.objects.filter(name=name).exists()
-    return f"{name}-{digest}" if taken else name
+    return name or f"network-{_digest(said)}"
+
+
+def _digest(said: DescribedNetwork) -> str:
+    return hashlib.sha256(said.iri.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _of_model(said: DescribedNetwork) -> dict[str, Any]:
@@ -97,9 +127,8 @@ def _keep_figures(variant: Variant, said: DescribedNetwork) -> bool:
 
     They hold wherever it runs: a description binds them to no board and no runtime.
     """
-    mine = {"status": Status.PUBLISHED.value, "source": said.iri}
     stated = _stated(said)
-    rows = {row.metric: row for row in variant.measurements.all() if _is_so(row, mine)}
+    rows = {row.metric: row for row in variant.measurements.all() if _is_so(row, _origin(said))}
     gone = [row.delete() for metric, row in rows.items() if Metric(metric) not in stated]
     changed = [
         update(rows[metric], {"value": value, "precision": said.precision})
@@ -107,20 +136,28 @@ def _keep_figures(variant: Variant, said: DescribedNetwork) -> bool:
         if metric in rows
     ]
     added = Measurement.objects.bulk_create(
-        Measurement(
-            variant=variant,
-            metric=metric.value,
-            value=value,
-            unit=measurements.UNITS[metric],
-            precision=said.precision,
-            **mine,
-        )
+        _figure(variant, said, metric, value)
         for metric, value in stated.items()
         if metric not in rows
     )
     if added:
         mark(SubjectKind.VARIANT, str(variant.pk))
     return bool(gone or added or any(changed))
+
+
+def _figure(variant: Variant, said: DescribedNetwork, metric: Metric, value: float) -> Measurement:
+    return Measurement(
+        variant=variant,
+        metric=metric.value,
+        value=value,
+        unit=measurements.UNITS[metric],
+        precision=said.precision,
+        **_origin(said),
+    )
+
+
+def _origin(said: DescribedNetwork) -> dict[str, str]:
+    return {"status": Status.PUBLISHED.value, "source": said.iri}
 
 
 def _is_so(row: Measurement, values: Mapping[str, str]) -> bool:

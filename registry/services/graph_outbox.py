@@ -45,6 +45,11 @@ def _write(marks: Iterable[Mark]) -> None:
     )
 
 
+def mark_new(marks: Iterable[Mark]) -> None:
+    """Mark subjects whose rows were not there before: no other subject is projected from them."""
+    _write(dict.fromkeys(marks))
+
+
 def mark_new_profile(digest: str) -> None:
     """Mark a profile that there was not before: each variant's verdict on it is to be added."""
     _write([(SubjectKind.PROFILE, digest), (SubjectKind.VERDICTS, f"{COLUMN}{digest}")])
