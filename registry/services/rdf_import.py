@@ -99,9 +99,11 @@ def import_documents(documents: Iterable[Document]) -> RdfReport:
     """Bring the inventory up to what the documents say together.
 
     Raises DocumentRefused for a document that cannot be read or breaks a bound, DescriptionRefused
-    where what they say contradicts itself or cannot be; then nothing is changed.
+    where what they say contradicts itself, cannot be or is too much to write at once; then nothing
+    is changed.
     """
     said = read_descriptions(_graph(documents))
+    _check_count(len(said.devices) + len(said.networks))
     with transaction.atomic():
         report = RdfReport(
             devices=keep_devices(said.devices),
@@ -110,6 +112,15 @@ def import_documents(documents: Iterable[Document]) -> RdfReport:
         )
     log.info("rdf_imported", devices=len(said.devices), networks=len(said.networks))
     return report
+
+
+def _check_count(subjects: int) -> None:
+    if subjects > settings.RDF_MAX_SUBJECTS:
+        raise DescriptionRefused(
+            f"{subjects:,} devices and networks are described, more than the"
+            f" {settings.RDF_MAX_SUBJECTS:,} allowed at once;"
+            " import fewer at once or raise TINYFLEET_RDF_MAX_SUBJECTS"
+        )
 
 
 def _graph(documents: Iterable[Document]) -> Graph:

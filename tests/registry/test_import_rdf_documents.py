@@ -155,6 +155,26 @@ def test_many_small_literals_and_blank_nodes_are_bounded(tmp_path, settings):
     assert "b.ttl: with it the import has more than 10,000 triples" in refused(*halves)
 
 
+def test_what_is_written_at_once_is_bounded(tmp_path, settings):
+    settings.RDF_MAX_SUBJECTS = 2
+    two = write(tmp_path, "it.ttl")
+    more = tmp_path / "more.nt"
+    more.write_text(f"<urn:x:3> <{PREFIXES['rdf']}type> <{PREFIXES['nnet']}NeuralNetwork> .")
+    told = refused(two, more)
+    assert "3 devices and networks are described, more than the 2 allowed at once" in told
+    assert "TINYFLEET_RDF_MAX_SUBJECTS" in told
+    assert not Device.objects.exists()
+    import_rdf(two)
+
+
+@pytest.mark.parametrize("turtle", ["nnet:NeuralNetwork", "s3n:SmartSensor"])
+def test_more_of_one_kind_take_no_more_statements(turtle, django_assert_max_num_queries, tmp_path):
+    file = tmp_path / "many.ttl"
+    file.write_text(HEAD + "".join(f"<urn:x:{n}> a {turtle} .\n" for n in range(100)))
+    with django_assert_max_num_queries(20):
+        import_rdf(file)
+
+
 def test_a_long_literal_is_bounded(tmp_path, settings):
     settings.RDF_MAX_LITERAL_BYTES = 100
     assert "more than 100 bytes" in refused(
