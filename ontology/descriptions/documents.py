@@ -11,6 +11,7 @@ import orjson
 import pyoxigraph as ox
 
 from ontology.child_process import ChildProcess
+from ontology.descriptions.entities import declares_entities, overlong_entity
 from ontology.rdf_parser import ParseRequest
 
 # What a file's name ends in, and what it then holds.
@@ -24,6 +25,7 @@ MEDIA_TYPES = {
     ".xml": "application/rdf+xml",
     ".jsonld": "application/ld+json",
 }
+_XML = "application/rdf+xml"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -77,8 +79,13 @@ class DocumentParser:
         form = media_type or media_type_of(name)
         if len(data) > self._limits.document_bytes:
             raise DocumentRefused(name, too_large(len(data), self._limits))
-        head, body = self._ask(name, _as_utf8(name, data), form)
-        _check(name, head, self._limits)
+        text = _as_utf8(name, data)
+        if form == _XML:
+            _check_entities(name, text, self._limits)
+        head, body = self._ask(name, text, form)
+        if head["status"] == "memory":
+            raise DocumentRefused(name, _beyond_memory(self._limits, text))
+        _check(name, head)
         return (quad.triple for quad in ox.parse(body, format=ox.RdfFormat.N_TRIPLES))
 
     def _ask(self, name: str, data: bytes, media_type: str) -> tuple[dict[str, Any], bytes]:
@@ -96,7 +103,7 @@ class DocumentParser:
             problem = f"reading it takes more than {limits.time_s:g} s; is it nested very deeply?"
             raise DocumentRefused(name, problem) from error
         except (EOFError, BrokenPipeError) as error:
-            raise DocumentRefused(name, _beyond_memory(limits)) from error
+            raise DocumentRefused(name, _beyond_memory(limits, data)) from error
 
 
 def too_large(size: int, limits: DocumentLimits) -> str:
@@ -117,11 +124,19 @@ def _as_utf8(name: str, data: bytes) -> bytes:
     return body
 
 
-def _check(name: str, head: dict[str, Any], limits: DocumentLimits) -> None:
+def _check_entities(name: str, data: bytes, limits: DocumentLimits) -> None:
+    overlong = overlong_entity(data, limits.term_bytes)
+    if overlong is not None:
+        raise DocumentRefused(
+            name,
+            f"its entity {overlong[:80]} stands for more than {limits.term_bytes:,} bytes, which no"
+            " literal may have; write out what is meant",
+        )
+
+
+def _check(name: str, head: dict[str, Any]) -> None:
     if head["status"] == "ok":
         return
-    if head["status"] == "memory":
-        raise DocumentRefused(name, _beyond_memory(limits))
     if "LoadDocumentCallback" in head["detail"]:
         problem = (
             "it names a remote JSON-LD context, and none is ever fetched; write the context in"
@@ -135,8 +150,9 @@ def _check(name: str, head: dict[str, Any], limits: DocumentLimits) -> None:
     raise DocumentRefused(name, head["detail"])
 
 
-def _beyond_memory(limits: DocumentLimits) -> str:
-    return (
-        f"reading it takes more than the {limits.memory_bytes // 1_000_000:,} MB of memory allowed,"
-        " or more of the stack than there is; is it nested very deeply?"
-    )
+def _beyond_memory(limits: DocumentLimits, data: bytes) -> str:
+    megabytes = limits.memory_bytes // 1_000_000
+    taken = f"reading it takes more than the {megabytes:,} MB of memory allowed"
+    if declares_entities(data):
+        return f"{taken}; it declares entities, which may stand for far more: write them out"
+    return f"{taken}, or more of the stack than there is; is it nested very deeply?"
