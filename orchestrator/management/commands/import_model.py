@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.text import slugify
 
 from orchestrator.services.model_sources import (
@@ -20,6 +20,7 @@ from orchestrator.services.model_sources import (
     parse_reference,
 )
 from registry.management.model_files import read_model_file
+from registry.management.writing_command import WritingCommand
 from registry.services.input_sources import InputSourceError, parse_input_source
 from registry.services.networks import (
     ArtifactError,
@@ -53,7 +54,7 @@ class _Model:
     run_id: str = ""
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """Registers a model as the first variant of a new release; needs no process but MLflow's."""
 
     help = (

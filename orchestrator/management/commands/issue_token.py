@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from orchestrator.protocol.topics import TopicError
 from orchestrator.services.enrolment import issue_token
+from registry.management.writing_command import WritingCommand
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     help = "Print a single-use enrolment token for one device; it is kept nowhere else."
 
     def add_arguments(self, parser: CommandParser) -> None:

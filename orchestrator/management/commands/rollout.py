@@ -7,7 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rich.console import Console
@@ -17,6 +17,7 @@ from orchestrator.management import rollout_tables
 from orchestrator.models import Rollout, RolloutStatus
 from orchestrator.services import rollouts
 from orchestrator.services.rollouts import RolloutError, RolloutPolicy
+from registry.management.writing_command import WritingCommand
 from registry.services.lookup import LookupFailed, find_release, find_variant
 
 _POLL_S = 0.5
@@ -30,7 +31,7 @@ _ORDERS: dict[str, Callable[[Rollout], Rollout]] = {
 }
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """Make, try out, steer and watch rollouts."""
 
     help = "Make a rollout, plan it without sending anything, steer it, and watch it."

@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -15,6 +15,7 @@ from orchestrator.models import Job, JobStatus
 from orchestrator.services import jobs
 from orchestrator.services.job_functions import JOB_FUNCTIONS
 from orchestrator.services.working import Worker
+from registry.management.writing_command import WritingCommand
 from registry.models import Release
 from registry.services.networks import RegistrationError, check_name
 
@@ -22,7 +23,7 @@ _POLL_S = 0.5
 _ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """Enqueues the job and follows it; Ctrl-C stops following, not the job."""
 
     help = "Train, prune, quantize and register a family of digit classifiers as a new release."

@@ -5,8 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from registry.management.writing_command import WritingCommand
 from registry.services.fleet_generation import (
     PROFILES,
     CatalogueTooSmall,
@@ -16,7 +17,7 @@ from registry.services.fleet_generation import (
 )
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """Writes into the installation's database; needs no other process."""
 
     help = (

@@ -7,9 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ontology.descriptions import plain
+from registry.management.writing_command import WritingCommand
 from registry.services.changes import Change
 from registry.services.rdf_import import (
     DescriptionRefused,
@@ -19,7 +20,7 @@ from registry.services.rdf_import import (
 )
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """All of the documents or, where one is at fault, none; needs no other process."""
 
     help = (

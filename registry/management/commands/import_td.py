@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from registry.management.description_files import description_files, read_description
+from registry.management.writing_command import WritingCommand
 from registry.services.things import Described, DescriptionError, device_id_of, import_thing
 
 SUPERSEDED = "superseded"
 REFUSED = "refused"
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """Registers each described thing as a device; needs no other process, fetches nothing."""
 
     help = (

@@ -7,8 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from registry.management.writing_command import WritingCommand
 from registry.services.catalogue import (
     CATALOGUE_DIR,
     CatalogueError,
@@ -23,7 +24,7 @@ from registry.services.published import (
 )
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """Bring the catalogue's rows up to its files; a faulty file changes nothing."""
 
     help = (

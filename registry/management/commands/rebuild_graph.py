@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ontology.store import StoreUnreachable
+from registry.management.writing_command import WritingCommand
 from registry.services.graph_sync import graph_store, rebuild
 
 
-class Command(BaseCommand):
+class Command(WritingCommand):
     """Prints how many graphs of each kind there are now."""
 
     help = "Make the knowledge graph from the inventory (the graph server must be running)."
