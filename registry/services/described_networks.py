@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.text import slugify
 
-from ontology.descriptions import DescribedNetwork
+from ontology.descriptions import DescribedNetwork, DescriptionRefused
 from ontology.facts import Metric, Status
 from registry.models import Measurement, RegisteredModel, Release, SubjectKind, Variant
 from registry.projection.keys import subject_of
@@ -29,7 +29,9 @@ def keep_networks(all_said: Sequence[DescribedNetwork]) -> Counter[Change]:
     """Create or update the variant of each IRI, with exactly the figures that are stated now.
 
     There is no artifact: the variant is judged by its figures, and there is nothing to deliver.
+    Raises DescriptionRefused where two of them come to the same IRI.
     """
+    _check_apart(all_said)
     changes: Counter[Change] = Counter()
     for some in chunks(all_said):
         rows = Variant.objects.filter(iri__in=[said.iri for said in some])
@@ -40,6 +42,13 @@ def keep_networks(all_said: Sequence[DescribedNetwork]) -> Counter[Change]:
         changes[Change.CREATED] += len(new)
         changes.update(_keep(said, known[said.iri]) for said in some if said.iri in known)
     return changes
+
+
+def _check_apart(all_said: Sequence[DescribedNetwork]) -> None:
+    """A relative IRI is known here by another, which a document may give too."""
+    for iri, count in Counter(said.iri for said in all_said).items():
+        if count > 1:
+            raise DescriptionRefused(f"{count} networks are known here as <{iri}>; leave one")
 
 
 def _keep(said: DescribedNetwork, row: Variant) -> Change:

@@ -125,6 +125,13 @@ def test_two_names_of_one_of_our_devices_are_refused(tmp_path):
     assert "> are both hall" in refused(write(tmp_path, "it.ttl", two))
 
 
+def test_two_networks_that_come_to_one_name_are_refused(tmp_path):
+    same = "urn:tinyfleet:described:it.ttl:n"
+    file = tmp_path / "it.ttl"
+    file.write_text(f"{HEAD} <n> a nnet:NeuralNetwork . <{same}> a nnet:NeuralNetwork .")
+    assert f"2 networks are known here as <{same}>; leave one" in refused(file)
+
+
 def test_names_are_shown_without_obeying_them(tmp_path):
     orders = NETWORK.replace("92.1", "0.0").replace('"Net"', r'"N\u001B[2Jet\u0000"')
     told = import_rdf(write(tmp_path, "it.ttl", orders))
