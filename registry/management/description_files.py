@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from registry.formats.thing_description import DescriptionError
+from registry.services.regular_files import NoRegularFile, TooLarge, read_regular_file
 
 ENDINGS = frozenset({".json", ".jsonld", ".td"})
 
@@ -15,7 +16,9 @@ def description_files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             yield from sorted(
-                file for file in path.rglob("*") if file.suffix in ENDINGS and file.is_file()
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in ENDINGS and file.is_file()
             )
         else:
             yield path
@@ -24,18 +27,17 @@ def description_files(paths: list[Path]) -> Iterator[Path]:
 def read_description(path: Path, max_bytes: int) -> bytes:
     """The file's bytes; DescriptionError where it cannot be read or is larger than `max_bytes`.
 
-    The size is asked first, so that a huge file is not read, and only plain files are opened.
+    Nothing but regular files is opened.
     """
     try:
-        if not path.is_file():
-            remedy = "Name a file, or a folder with files in it"
-            raise DescriptionError("", "is no file that there is", remedy)
-        size = path.stat().st_size
-        if size > max_bytes:
-            problem = f"has {size} bytes, more than the {max_bytes} allowed"
-            remedy = "Shorten it, or raise TINYFLEET_DESCRIPTION_MAX_BYTES"
-            raise DescriptionError("", problem, remedy)
-        return path.read_bytes()
+        return read_regular_file(path, max_bytes)
+    except TooLarge as error:
+        problem = f"{error}, more than the {max_bytes} allowed"
+        remedy = "Shorten it, or raise TINYFLEET_DESCRIPTION_MAX_BYTES"
+        raise DescriptionError("", problem, remedy) from error
+    except (NoRegularFile, FileNotFoundError) as error:
+        remedy = "Name a file, or a folder with files in it"
+        raise DescriptionError("", "is no file that there is", remedy) from error
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
         raise DescriptionError("", problem, "Make it readable") from error

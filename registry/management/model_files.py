@@ -8,12 +8,13 @@ from django.core.management.base import CommandError
 
 from registry.formats.errors import FormatError
 from registry.formats.model_file import files_beside, whole_file
+from registry.services.regular_files import TooLarge, read_regular_file
 
 
 def read_model_file(path: Path, max_bytes: int) -> bytes:
     """Its bytes, with those that it keeps in files beside it. CommandError where that cannot be.
 
-    Sizes are asked first, so that more than `max_bytes` are not read.
+    More than `max_bytes` are not read, and nothing but regular files.
     """
     data = _read(path, max_bytes)
     try:
@@ -28,13 +29,12 @@ def read_model_file(path: Path, max_bytes: int) -> bytes:
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise CommandError(
-                f"{path} has {size} bytes, more than the {max_bytes} allowed; compress the model"
-                " or raise TINYFLEET_ARTIFACT_MAX_BYTES"
-            )
-        return path.read_bytes()
+        return read_regular_file(path, max_bytes)
+    except TooLarge as error:
+        raise CommandError(
+            f"{path} {error}, more than the {max_bytes} allowed; compress the model"
+            " or raise TINYFLEET_ARTIFACT_MAX_BYTES"
+        ) from error
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror or error}") from error
 

@@ -28,6 +28,7 @@ from ontology.descriptions.documents import MEDIA_TYPES, too_large
 from registry.services.changes import Change
 from registry.services.described_devices import keep_devices
 from registry.services.described_networks import keep_networks
+from registry.services.regular_files import NoRegularFile, TooLarge, read_regular_file
 
 __all__ = ["DescriptionRefused", "Document", "DocumentRefused", "RdfReport"]
 __all__ += ["document_limits", "import_documents", "read_documents"]
@@ -84,12 +85,12 @@ def _files(path: Path) -> list[Path]:
 
 def _read(path: Path) -> Document:
     try:
-        if path.exists() and not path.is_file():
-            raise DocumentRefused(str(path), "it is no file; name a file or a folder of files")
-        size = path.stat().st_size
-        if size > settings.RDF_MAX_BYTES:
-            raise DocumentRefused(path.name, too_large(size, document_limits()))
-        return Document(path.name, path.read_bytes())
+        return Document(path.name, read_regular_file(path, settings.RDF_MAX_BYTES))
+    except TooLarge as error:
+        raise DocumentRefused(path.name, too_large(error.size_bytes, document_limits())) from error
+    except NoRegularFile as error:
+        problem = "it is no file; name a file or a folder of files"
+        raise DocumentRefused(str(path), problem) from error
     except OSError as error:
         problem = f"it cannot be read: {error.strerror or error}"
         raise DocumentRefused(str(path), problem) from error

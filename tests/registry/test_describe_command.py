@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,23 @@ def test_a_file_that_cannot_be_read(tmp_path):
         run(tmp_path / "nothing.tflite")
     with pytest.raises(CommandError, match="cannot be read: Is a directory"):
         run(tmp_path)
+
+
+def test_what_never_ends_is_not_opened(tmp_path):
+    """Reading either would block or fill the memory."""
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for path in (tmp_path / "pipe.onnx", Path("/dev/zero")):
+        with pytest.raises(CommandError, match=f"{path} cannot be read: it is no regular file"):
+            run(path)
+
+
+def test_a_file_that_does_not_say_its_size_is_read_no_further_than_allowed(settings):
+    settings.ARTIFACT_MAX_BYTES = 10
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        pytest.skip("there is no /proc here")
+    with pytest.raises(CommandError, match="has 11 bytes, more than the 10 allowed"):
+        run(status)
 
 
 def test_a_file_over_the_limit_is_not_read(model, settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from io import StringIO
 from pathlib import Path
@@ -113,6 +114,11 @@ def test_what_is_refused_is_named_and_the_rest_comes_in(write) -> None:
     assert Device.objects.count() == 1
 
 
+def test_of_a_folder_the_case_of_endings_does_not_count(write) -> None:
+    path = write("MAST.JSON", THING)
+    assert import_td(path.parent)[0].startswith("created ")
+
+
 def test_remarks_are_shown_below_their_thing(write) -> None:
     path = write("mast.json", with_change("security", ["basic", "open"]))
     assert import_td(path)[0].splitlines()[1].startswith("  /security combines schemes")
@@ -120,6 +126,8 @@ def test_remarks_are_shown_below_their_thing(write) -> None:
 
 def test_what_is_no_file_is_refused_and_an_empty_folder_is_said(tmp_path: Path) -> None:
     assert "is no file that there is" in import_td(tmp_path / "none.json")[1]
+    os.mkfifo(tmp_path / "pipe.json")
+    assert "is no file that there is" in import_td(tmp_path / "pipe.json")[1]
     assert import_td(tmp_path)[2] == "there is no description in these folders"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 import numpy as np
 import onnx
@@ -124,6 +125,14 @@ def test_the_command_takes_the_files_beside_the_model_along(saved):
 def test_the_command_says_which_file_is_missing(saved):
     saved.with_name("net.onnx.data").unlink()
     with pytest.raises(CommandError, match=r"net\.onnx\.data cannot be read: No such file"):
+        _describe(saved)
+
+
+def test_weights_that_are_a_pipe_are_refused(saved):
+    data = saved.with_name("net.onnx.data")
+    data.unlink()
+    os.mkfifo(data)
+    with pytest.raises(CommandError, match=r"net\.onnx\.data cannot be read: it is no regular"):
         _describe(saved)
 
 
