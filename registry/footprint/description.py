@@ -100,6 +100,7 @@ class Description:
             "peak_activation_bytes": self.peak_activation_bytes,
             "macs": self.macs,
             "macs_unknown": list(self.mac_count.unknown),
+            "remarks": list(self.network.remarks),
             "parameters": self.parameters,
             "operators": [
                 {"name": use.name, "version": use.version, "count": use.count}

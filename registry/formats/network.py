@@ -156,7 +156,10 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A whole file. `operator_codes` counts the entries of its table, used or not."""
+    """A whole file. `operator_codes` counts the entries of its table, used or not.
+
+    `remarks` are sentences about what was taken for granted where the file leaves it open.
+    """
 
     schema_version: int
     subgraphs: tuple[Subgraph, ...]
@@ -165,6 +168,7 @@ class Network:
     description: str = ""
     metadata: Mapping[str, memoryview] = field(default_factory=dict, repr=False)
     file_format: FileFormat = FileFormat.TFLITE
+    remarks: tuple[str, ...] = ()
 
     @property
     def main(self) -> Subgraph:

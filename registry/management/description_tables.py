@@ -26,6 +26,8 @@ def print_description(console: Console, description: Description) -> None:
         console.print(f"[yellow]The arena is not known: {escape(reason)}[/]")
     for reason in description.mac_count.unknown:
         console.print(f"[yellow]The MACs are not known: {escape(reason)}[/]")
+    for remark in description.network.remarks:
+        console.print(f"Remark: {escape(remark)}")
     console.print(_operators(description))
     console.print(_tensors("Input", description.inputs))
     console.print(_tensors("Output", description.outputs))

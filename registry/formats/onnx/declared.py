@@ -1,12 +1,10 @@
 """What a file itself says of its tensors' types and shapes, open lengths by their symbols.
 
-The first axis of a network's input is its batch: where the file leaves it open it is one, and so is
-the same symbol wherever it occurs. Every other open length stays open.
+The batch's symbols stand for one wherever they occur. Every other open length stays open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from registry.formats.network import UNDEFINED
@@ -21,20 +19,6 @@ _KINDS = {
     "opaque_type": "OPAQUE",
 }
 _TENSOR_KINDS = ("tensor_type", "sparse_tensor_type")
-_BATCH_NAMES = {"n", "b", "bs"}
-
-
-def batch_symbols(inputs: Iterable[Node]) -> frozenset[str]:
-    """The symbols that stand for the batch: first axes of inputs, and those that are named so."""
-    found = set()
-    for entry in inputs:
-        symbols = [dim.get("dim_param", "") for dim in _dimensions(entry)]
-        found |= set(symbols[:1]) | {name for name in symbols if _says_batch(name)}
-    return frozenset(found - {""})
-
-
-def _says_batch(symbol: str) -> bool:
-    return symbol.lower() in _BATCH_NAMES or "batch" in symbol.lower()
 
 
 def declared_value(entry: Node, batch: frozenset[str], where: str) -> Value:
@@ -45,30 +29,27 @@ def declared_value(entry: Node, batch: frozenset[str], where: str) -> Value:
             dtype = data_type(kinds[kind].get("elem_type", 0), f"{where}.type")
             if "shape" not in kinds[kind]:
                 return Value(dtype)
-            shape = tuple(_length(dim, batch) for dim in _dimensions(entry))
+            shape = tuple(_length(dim, batch) for dim in dimensions(entry))
             check_shape(shape, dtype, f"{where}.type.shape")
             return Value(dtype, shape)
     return Value(next((name for kind, name in _KINDS.items() if kind in kinds), UNDEFINED))
 
 
-def input_value(entry: Node, batch: frozenset[str], where: str) -> Value:
-    """The same for a network's own input, whose first axis is one where it is open."""
-    value = declared_value(entry, batch, where)
-    if value.shape and value.shape[0] is None:
-        return replace(value, shape=(1, *value.shape[1:]))
-    return value
-
-
-def _dimensions(entry: Node) -> list[Node]:
+def dimensions(entry: Node) -> list[Node]:
+    """The axes of a ValueInfo, none where it is no tensor or has no shape."""
     kinds = entry.get("type", {})
     tensor: Node = next((kinds[kind] for kind in _TENSOR_KINDS if kind in kinds), {})
     dims: list[Node] = tensor.get("shape", {}).get("dim", [])
     return dims
 
 
+def is_open(dim: Node) -> bool:
+    """Whether a length is open. Below zero is how some exporters say so."""
+    return bool(dim.get("dim_value", -1) < 0)
+
+
 def _length(dim: Node, batch: frozenset[str]) -> Dim:
-    """Below zero is how some exporters say that a length is open."""
-    if dim.get("dim_value", -1) >= 0:
+    if not is_open(dim):
         return int(dim["dim_value"])
     return 1 if dim.get("dim_param", "") in batch else None
 

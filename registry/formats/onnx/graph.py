@@ -9,13 +9,9 @@ from typing import Any
 from registry.formats.errors import FormatError
 from registry.formats.network import Operator, OptionValue, Subgraph
 from registry.formats.onnx.attributes import attribute_values, constant_of, options_of
+from registry.formats.onnx.batch import Batch, find_batch, input_value
 from registry.formats.onnx.control_flow import body_inputs, outputs_of_bodies
-from registry.formats.onnx.declared import (
-    batch_symbols,
-    completed,
-    declared_value,
-    input_value,
-)
+from registry.formats.onnx.declared import completed, declared_value
 from registry.formats.onnx.functions import OPSETS, FunctionUnfolder
 from registry.formats.onnx.inference import infer
 from registry.formats.onnx.order import in_order
@@ -34,18 +30,21 @@ _SUBGRAPH_NAMES = {"then_branch": "then_subgraph", "else_branch": "else_subgraph
 
 
 class GraphReader:
-    """Reads the graphs of one file into `subgraphs`, the main one first."""
+    """Reads the graphs of one file into `subgraphs`, the main one first; `batch` is what is one."""
 
     def __init__(self, opsets: Mapping[str, int], functions: Sequence[Node] = ()) -> None:
         self._opsets = opsets
         self._functions = FunctionUnfolder(functions)
-        self._batch: frozenset[str] = frozenset()
+        self.batch = Batch()
         self.subgraphs: list[Subgraph | None] = []
 
     def read(self, graph: Node) -> None:
         """The main graph and all inside it. Raises FormatError for one that cannot run."""
-        self._batch = batch_symbols(graph.get("input", ()))
-        self._graph(graph, "graph", None, None)
+        nodes = self._functions.unfold(graph.get("node", ()), "graph")
+        constants = _constant_names(graph)
+        inputs = [entry for entry in graph.get("input", ()) if entry.get("name") not in constants]
+        self.batch = find_batch(inputs, nodes)
+        self._graph({**graph, "node": nodes}, "graph", None, None)
 
     def _graph(
         self, graph: Node, where: str, outer: Scope | None, given: Sequence[Value] | None
@@ -84,8 +83,11 @@ class GraphReader:
         for index, entry in enumerate(graph.get("input", ())):
             name = entry.get("name", "")
             if name and name not in constants:
-                read = input_value if given is None else declared_value
-                value = read(entry, self._batch, f"{where}.input[{index}]")
+                place = f"{where}.input[{index}]"
+                if given is None:
+                    value = input_value(entry, self.batch, place)
+                else:
+                    value = declared_value(entry, self.batch.symbols, place)
                 if given is not None and index < len(given):
                     value = completed(given[index], value)
                 inputs.append(scope.define(name, value))
@@ -95,7 +97,9 @@ class GraphReader:
 
     def _declared(self, graph: Node, where: str) -> dict[str, Value]:
         return {
-            entry.get("name", ""): declared_value(entry, self._batch, f"{where}.{key}[{index}]")
+            entry.get("name", ""): declared_value(
+                entry, self.batch.symbols, f"{where}.{key}[{index}]"
+            )
             for key in ("value_info", "output")
             for index, entry in enumerate(graph.get(key, ()))
         }
@@ -151,6 +155,11 @@ class GraphReader:
                 options[_SUBGRAPH_NAMES.get(attribute_name, f"{attribute_name}_subgraph")] = number
                 results.append(outputs)
         return options, outputs_of_bodies(call, results) if results else None
+
+
+def _constant_names(graph: Node) -> set[str]:
+    sparse = (node.get("values", {}) for node in graph.get("sparse_initializer", ()))
+    return {node.get("name", "") for node in (*graph.get("initializer", ()), *sparse)}
 
 
 def _constants(graph: Node, where: str) -> list[tuple[str, Constant]]:

@@ -37,6 +37,7 @@ def parse(data: bytes) -> Network:
         operator_codes=len(names),
         description=text(tree.get("doc_string", "")),
         file_format=FileFormat.ONNX,
+        remarks=reader.batch.remarks,
     )
 
 
