@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 SCHEME = "models:/"
 _FORM = "write models:/NAME@ALIAS or models:/NAME/VERSION"
-_REFERENCE = re.compile(r"models:/(?P<name>[^/@:]+)(@(?P<alias>[^/@:]+)|/(?P<version>[0-9]{1,18}))")
+# A name may hold an @ itself: the last one, or the slash, is where it ends.
+_REFERENCE = re.compile(r"models:/(?P<name>[^/:]+)(@(?P<alias>[^/@:]+)|/(?P<version>[0-9]{1,18}))")
 _SHOWN_FILES = 10
 
 

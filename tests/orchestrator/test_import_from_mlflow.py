@@ -90,6 +90,49 @@ def test_a_version_under_another_name_is_not_mistaken_for_our_own(log_version):
     assert (variant.mlflow_version, variant.mlflow_run_id) == ("", "")
 
 
+def test_a_name_that_cannot_stand_in_an_address_keeps_its_version(log_version):
+    version = log_version("Wake.Word", {"wake.tflite": small_network(16, 4)})
+    for reference in ("models:/Wake.Word@live", f"models:/Wake.Word/{version.version}"):
+        run(reference, "--input", "none")
+    variants = Variant.objects.filter(release__model__name="wakeword")
+    assert variants.count() == 2
+    for variant in variants:
+        assert variant.release.notes.startswith("models:/Wake.Word/1 ")
+        assert (variant.mlflow_version, variant.mlflow_run_id) == (version.version, version.run_id)
+
+
+def test_two_names_that_leave_the_same_behind_are_two_models(log_version):
+    log_version("key.word", {"net.tflite": small_network(16, 4)})
+    log_version("keyword", {"net.tflite": small_network(8, 4)}, alias="other")
+    run("models:/key.word@live", "--input", "none")
+    with pytest.raises(CommandError, match=r"'keyword' of MLflow would .* say --name keyword if"):
+        run("models:/keyword@other", "--input", "none")
+    assert Variant.objects.count() == 1
+    run("models:/keyword@other", "--input", "none", "--name", "keyword")
+    assert Variant.objects.filter(release__model__name="keyword").count() == 2
+
+
+def test_a_model_that_is_here_already_is_not_joined_by_a_name_like_its(log_version):
+    log_version("ges.tures", {"net.tflite": small_network(16, 4)})
+    log_version("gestures-here", {"net.tflite": small_network(16, 4)})
+    for name in ("gestures", "gestures-here"):
+        RegisteredModel.objects.create(name=name)
+    with pytest.raises(CommandError, match=r"model 'gestures', which did not come from there"):
+        run("models:/ges.tures@live", "--input", "none")
+    run("models:/gestures-here@live", "--input", "none")
+    assert str(Variant.objects.get()) == "gestures-here/1/net"
+
+
+def test_a_name_with_an_at_sign_ends_at_the_last(log_version):
+    version = log_version("team@wake", {"wake.tflite": small_network(16, 4)}, alias="prod")
+    run("models:/team@wake@prod", "--input", "none")
+    run(f"models:/team@wake/{version.version}", "--input", "none")
+    assert [str(variant) for variant in Variant.objects.order_by("pk")] == [
+        "teamwake/1/wake",
+        "teamwake/2/wake",
+    ]
+
+
 def test_a_network_that_torch_exported_by_its_number(log_version):
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.ReLU())
     data = exported(network, (1, 1, 8, 8))
@@ -168,7 +211,7 @@ def test_what_mlflow_does_not_have(log_version):
 
 @pytest.mark.parametrize(
     "reference",
-    ["models:/", "models:/a", "models:/a@", "models:/a/latest", "models:/a/b/c", "models:/a@b/1"],
+    ["models:/", "models:/a", "models:/a@", "models:/a/latest", "models:/a/b/c", "models:/@b"],
 )
 def test_what_names_no_version(reference):
     with pytest.raises(CommandError, match="write models:/NAME@ALIAS or models:/NAME/VERSION"):

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.text import slugify
 
+from orchestrator.services.model_names import model_name_for
 from orchestrator.services.model_sources import (
     SCHEME,
     ModelSourceError,
@@ -81,12 +82,11 @@ class Command(WritingCommand):
     def handle(self, *args: Any, source: str, **options: Any) -> None:
         sensors = _stated(options["input"])
         model = _fetch(source, options["file"]) if source.startswith(SCHEME) else _read(source)
-        name = options["name"] or slugify(model.name)
-        if not name:
-            raise CommandError("--name is missing: what the model is to be called")
+        name = options["name"] or _name_of(model)
         if options["input"] is None:
             sensors = self._ask()
-        said = _registration(model, name, options["variant"], sensors)
+        own = not options["name"] or name == model.name
+        said = _registration(model, own, options["variant"], sensors)
         try:
             row = import_network(name, said, model.data, origin=model.source)
         except (FormatError, ArtifactError) as error:
@@ -135,12 +135,21 @@ def _fetch(source: str, file: str) -> _Model:
     )
 
 
-def _registration(model: _Model, name: str, variant: str | None, sensors: _Sensors) -> Registration:
-    """A version counts as the variant's own only under the name that MLflow knows it by."""
-    same = model.name == name
+def _name_of(model: _Model) -> str:
+    try:
+        name = model_name_for(model.name)
+    except ModelSourceError as error:
+        raise CommandError(str(error)) from error
+    if not name:
+        raise CommandError("--name is missing: what the model is to be called")
+    return name
+
+
+def _registration(model: _Model, own: bool, variant: str | None, sensors: _Sensors) -> Registration:
+    """A version counts as the variant's own only where the name follows from that in MLflow."""
     return Registration(
         name=variant or slugify(PurePosixPath(model.file_name).stem) or "variant",
         sensors=sensors,
-        mlflow_version=model.version if same else "",
-        mlflow_run_id=model.run_id if same else "",
+        mlflow_version=model.version if own else "",
+        mlflow_run_id=model.run_id if own else "",
     )
