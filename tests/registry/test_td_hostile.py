@@ -60,7 +60,12 @@ HOSTILE = [
     (in_sample("85.5", "NaN"), "NaN is no JSON number"),
     (in_sample("85.5", "-Infinity"), "-Infinity is no JSON number"),
     (in_sample("85.5", "1e999"), "/properties/temperature/maximum is a number beyond the range"),
-    (in_sample("85.5", "9" * 5000), "is not JSON"),
+    (in_sample("85.5", "9" * 5001), "/properties/temperature/maximum is a number of 5001 digits"),
+    (
+        in_sample("85.5", "-" + "9" * 310),
+        "is a number of 310 digits, more than the 309 of a double",
+    ),
+    (f"[{'9' * 5001}]".encode(), "is not a JSON object"),
     (in_sample("Weather", "\\ud800"), "half a surrogate pair"),
     (in_sample('"frost"', '"\\udfff"'), "half a surrogate pair"),
     (in_sample("Weather", "a\\u0000b"), "U+0000"),

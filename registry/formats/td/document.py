@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import Counter
 from typing import Any, NoReturn, TypeAlias
 
 from registry.formats.td.refusal import DescriptionError, DescriptionLimits, escaped, shown
 
+# Digits of the largest whole number that I-JSON lets people count on: a double's.
+_MAX_DIGITS = sys.float_info.max_10_exp + 1
+
 # A place in the document as its parent's place and the last step; None is the root.
 _Place: TypeAlias = "tuple[_Place, str | int] | None"
+
+
+class _Long(float):
+    """Stands for an integer whose digits no double can hold."""
+
+    digits = 0
 
 
 class _Repeating(dict[str, Any]):
@@ -50,7 +60,9 @@ def _text(payload: bytes) -> str:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
+        return json.loads(
+            text, parse_int=_integer, parse_constant=_no_constant, object_pairs_hook=_object
+        )
     except RecursionError as error:
         problem = "is nested too deeply to be a Thing Description"
         raise DescriptionError("", problem, "Nest fewer objects and arrays") from error
@@ -61,6 +73,16 @@ def _json(text: str) -> Any:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _integer(digits: str) -> int | _Long:
+    """What is too long is not computed: that takes time, and Python refuses it in its own words."""
+    count = len(digits.removeprefix("-"))
+    if count <= _MAX_DIGITS:
+        return int(digits)
+    number = _Long("inf")
+    number.digits = count
+    return number
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -99,6 +121,9 @@ def _check_value(value: Any, place: _Place) -> None:
             _check_text(name, place)
     elif isinstance(value, str):
         _check_text(value, place)
+    elif isinstance(value, _Long):
+        problem = f"is a number of {value.digits} digits, more than the {_MAX_DIGITS} of a double"
+        raise DescriptionError(_pointer(place), problem, "Write a smaller number")
     elif isinstance(value, float) and not math.isfinite(value):
         problem = "is a number beyond the range of a double"
         raise DescriptionError(_pointer(place), problem, "Write a smaller number")
