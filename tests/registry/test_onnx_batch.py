@@ -14,6 +14,7 @@ from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import NodeProto
+from onnx import numpy_helper as arrays
 
 from registry.footprint.description import Description, describe
 from registry.formats.model_file import read_network
@@ -131,6 +132,38 @@ def test_a_batch_that_is_turned_behind_time_is_one():
 )
 def test_time_is_followed_through_what_keeps_or_turns_it(before):
     assert recurrent(["N", 1, 4], before).macs is None
+
+
+def constant(name: str, number: int) -> NodeProto:
+    return node("Constant", "", name, value=arrays.from_array(np.array([number])))
+
+
+def test_time_is_followed_through_an_axis_that_is_added():
+    alone = [constant("at", 1), node("Unsqueeze", "x at", "s")]
+    assert recurrent([5, 4], alone).macs == macs_of_steps(5)
+    assert recurrent(["N", 4], alone).macs is None
+
+
+def test_time_is_followed_through_an_axis_that_is_taken_away():
+    less = [constant("at", 0), node("Squeeze", "x at", "s")]
+    assert recurrent([1, 5, 1, 4], less).macs == macs_of_steps(5)
+    assert recurrent([1, "n", 1, 4], less).macs is None
+    assert recurrent([1, 5, "n", 4], less).macs == macs_of_steps(5)
+
+
+def test_a_batch_behind_one_step_that_is_added_is_one():
+    alone = [constant("at", 0), node("Unsqueeze", "x at", "s")]
+    found = recurrent(["N", 4], alone)
+    assert (found.macs, found.inputs[0].shape) == (macs_of_steps(1), (1, 4))
+
+
+@pytest.mark.parametrize("at", [np.array([np.inf]), np.array([-1]), np.array([[1]]), np.array([])])
+def test_axes_that_cannot_be_followed_leave_the_convention(at):
+    lost = [
+        node("Constant", "", "at", value=arrays.from_array(at)),
+        node("Unsqueeze", "x at", "s"),
+    ]
+    assert recurrent(["N", 4], lost).inputs[0].shape == (1, 4)
 
 
 def test_time_is_seen_inside_a_branch():

@@ -51,9 +51,11 @@ class _OpenAxis:
         return text(f"open {order} {name} taken as 1")
 
 
-def find_batch(inputs: Iterable[Node], nodes: Sequence[Node]) -> Batch:
-    """The batch of a network with these inputs and nodes."""
-    times = time_axes(nodes)
+def find_batch(
+    inputs: Iterable[Node], nodes: Sequence[Node], initializers: Iterable[Node]
+) -> Batch:
+    """The batch of a network with these inputs, nodes and constants."""
+    times = time_axes(nodes, initializers)
     axes = [axis for entry in inputs for axis in _open_axes(entry)]
     timed = {axis.symbol for axis in axes if (axis.owner, axis.position) in times} - {""}
     taken = [

@@ -43,7 +43,7 @@ class GraphReader:
         nodes = self._functions.unfold(graph.get("node", ()), "graph")
         constants = _constant_names(graph)
         inputs = [entry for entry in graph.get("input", ()) if entry.get("name") not in constants]
-        self.batch = find_batch(inputs, nodes)
+        self.batch = find_batch(inputs, nodes, graph.get("initializer", ()))
         self._graph({**graph, "node": nodes}, "graph", None, None)
 
     def _graph(
