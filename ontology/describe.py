@@ -86,5 +86,10 @@ def _term(
     if isinstance(value, ox.NamedNode | ox.Literal):
         return value
     if isinstance(value, datetime):
-        return ox.Literal(value.isoformat(), datatype=_DATE_TIME)
+        return ox.Literal(_moment(value), datatype=_DATE_TIME)
     return ox.Literal(value)
+
+
+def _moment(value: datetime) -> str:
+    """To the second, which says when a thing was made; finer ones not every reasoner reads."""
+    return value.replace(microsecond=0).isoformat()
