@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MOSQUITTO = Path("/usr/sbin/mosquitto")
 SECRETS = {"gateway": "gateway-secret", "enrol": "enrol-secret"}
 SALT = bytes(12)
+_AFTER_THE_RUSH_S = 0.5
 
 
 class BrokerProcess:
@@ -63,11 +64,22 @@ class BrokerProcess:
         raise RuntimeError(f"{self.kind} does not listen on {self.port}")
 
     def admit(self, user: str, verifier: str) -> None:
-        """Let a user in; a running Mosquitto is told to read its files again."""
+        """Let a user in; a running Mosquitto is told to read its files again.
+
+        It forgets a hang-up that comes while it reads, so each is said once more after the rush.
+        """
         self._verifiers[user] = verifier
         self._write_passwords()
         if self.kind == "mosquitto" and self._process is not None:
-            self._process.send_signal(signal.SIGHUP)
+            self._hang_up(self._process)
+            again = threading.Timer(_AFTER_THE_RUSH_S, self._hang_up, [self._process])
+            again.daemon = True
+            again.start()
+
+    @staticmethod
+    def _hang_up(process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End it without a word; everything retained is lost."""
