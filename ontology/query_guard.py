@@ -56,7 +56,9 @@ class QueryRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """One token of a query: its kind is the name of a group above, and never space."""
+
     kind: str
     text: str
     offset: int
@@ -66,7 +68,7 @@ def examine(query: str) -> QueryForm:
     """The query's form; QueryRefused where it would write, reach the network, or nest too deep."""
     form: QueryForm | None = None
     depth = 0
-    for token in _tokens(query):
+    for token in tokens(query):
         depth += (token.text in "{(") - (token.text in "})") if token.kind == "sign" else 0
         if depth > MAX_NESTING:
             raise _refusal(query, token, f"it nests deeper than {MAX_NESTING} levels")
@@ -82,24 +84,25 @@ def examine(query: str) -> QueryForm:
 
 def names_dataset(query: str) -> bool:
     """Whether the query says itself, by FROM, which graphs it is about (SPARQL 1.1, 13.2)."""
-    return any(t.kind == "word" and t.text.upper() == "FROM" for t in _tokens(query))
+    return any(t.kind == "word" and t.text.upper() == "FROM" for t in tokens(query))
 
 
-def _tokens(query: str) -> Iterator[_Token]:
+def tokens(query: str) -> Iterator[Token]:
+    """The query's tokens in order, without spaces and comments."""
     for match in _TOKEN.finditer(query):
         kind = match.lastgroup or "sign"
         if kind != "space":
-            yield _Token(kind, match.group(), match.start())
+            yield Token(kind, match.group(), match.start())
 
 
-def _form_of(query: str, token: _Token) -> QueryForm | None:
+def _form_of(query: str, token: Token) -> QueryForm | None:
     word = token.text.upper()
     if word in _UPDATES:
         raise _refusal(query, token, f"{word} is an update, and this endpoint only reads")
     return QueryForm(word) if word in QueryForm.__members__ else None
 
 
-def _refusal(query: str, token: _Token, detail: str) -> QueryRefused:
+def _refusal(query: str, token: Token, detail: str) -> QueryRefused:
     line, column = position(query, token.offset)
     return QueryRefused(detail, line, column)
 
