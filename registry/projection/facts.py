@@ -27,6 +27,9 @@ from registry.models import (
     Variant,
 )
 
+# A device that has not described itself: nothing is known, so nothing fits and nothing fails.
+UNDESCRIBED = Capacity(profile="")
+
 # Which interpreters read a file format; a name here is a Runtime's name in the catalogue.
 RUNTIMES_OF_FORMAT: Mapping[str, frozenset[str]] = {
     MEDIA_TYPES[FileFormat.TFLITE]: frozenset(

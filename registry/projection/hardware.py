@@ -19,7 +19,7 @@ from registry.models import (
     Runtime,
 )
 from registry.projection.facts import BareBoard, capacity_of
-from registry.projection.keys import iri_of, iri_or_none
+from registry.projection.keys import UNDESCRIBED_IRI, iri_of, iri_or_none
 from registry.projection.techniques import describe_traits
 from registry.projection.things import describe_thing
 
@@ -102,7 +102,9 @@ def describe_device(device: Device) -> Description:
     subject.is_to("tf:installed", iri_or_none(device.installed))
     subject.has("tf:installedAt", device.installed_at if device.installed else None)
     describe_traits(subject, device.traits)
-    if device.profile is not None:
+    if device.profile is None:
+        subject.is_to("tf:profile", UNDESCRIBED_IRI)
+    else:
         _describe_ability(subject, device.profile)
     describe_thing(subject, device.td)
     return subject

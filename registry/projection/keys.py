@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from django.db.models import Model
 
-from ontology.namespaces import subject_iri
+from ontology.namespaces import expand, subject_iri
 from registry.models import (
     BoardType,
     CapabilityProfile,
@@ -38,6 +38,9 @@ _KEYS: Mapping[type[Model], tuple[SubjectKind, KeyOf]] = {
     Technique: (SubjectKind.TECHNIQUE, lambda row: row.slug),
     CitedWork: (SubjectKind.WORK, lambda row: row.slug),
 }
+
+# The profile of every device that has not described itself; it has no row, the ontology names it.
+UNDESCRIBED_IRI = expand("tf:Undescribed")
 
 SUBJECT_MODELS = tuple(_KEYS)
 

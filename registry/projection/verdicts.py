@@ -27,6 +27,7 @@ from ontology.namespaces import subject_iri
 from ontology.updates import Graphs
 from registry.models import CapabilityProfile, SubjectKind, Variant
 from registry.projection.facts import (
+    UNDESCRIBED,
     BareBoard,
     all_profiles_with_capacity,
     capacity_of,
@@ -34,7 +35,7 @@ from registry.projection.facts import (
     profiles_with_capacity,
     variants_with_needs,
 )
-from registry.projection.keys import iri_of
+from registry.projection.keys import UNDESCRIBED_IRI, iri_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +52,11 @@ class JudgedProfiles:
 
     @classmethod
     def read(cls, bare: BareBoard) -> JudgedProfiles:
-        """All profiles that there are now."""
+        """All profiles that there are now, and what devices without a description share."""
         profiles = all_profiles_with_capacity()
-        columns = CapacityColumns.of([capacity_of(profile, bare) for profile in profiles])
-        iris = [iri_of(profile) for profile in profiles]
+        capacities = [capacity_of(profile, bare) for profile in profiles]
+        columns = CapacityColumns.of([*capacities, UNDESCRIBED])
+        iris = [*(iri_of(profile) for profile in profiles), UNDESCRIBED_IRI]
         return cls(columns, iris, keeps_fits_only(), columns.targets)
 
 

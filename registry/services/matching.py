@@ -12,6 +12,7 @@ from ontology.facts import Answer, Capacity, Constraint, Limits, Need, Reason, V
 from ontology.matching import accuracy_of, assess, rank
 from registry.models import CapabilityProfile, Device, Release, Variant
 from registry.projection.facts import (
+    UNDESCRIBED,
     BareBoard,
     capacity_of,
     need_of,
@@ -19,9 +20,6 @@ from registry.projection.facts import (
     variants_with_needs,
 )
 from registry.services.lookup import find_model
-
-# A device that has not described itself: nothing is known, so nothing fits and nothing fails.
-UNDESCRIBED = Capacity(profile="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from ontology.matching.figures import latency_was_measured
 from ontology.matching.techniques import Fact, TechniqueVerdict
 from ontology.preconditions import known_preconditions
 from registry.models import Device, Technique, Variant
-from registry.projection.facts import need_of, variants_with_needs
+from registry.projection.facts import UNDESCRIBED, need_of, variants_with_needs
 from registry.projection.techniques import known_of
-from registry.services.matching import UNDESCRIBED, capacity_of_device
+from registry.services.matching import capacity_of_device
 
 _ORDER = {Answer.FITS: 0, Answer.UNKNOWN: 1, Answer.DOES_NOT_FIT: 2}
 

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from ontology.facts import (
+    Answer,
     Capacity,
     Figure,
     Limits,
@@ -12,6 +13,7 @@ from ontology.facts import (
     Sensor,
     SensorNeed,
     Status,
+    Verdict,
 )
 
 BOARDS = ["nano", "esp32"]
@@ -50,7 +52,8 @@ needs = st.builds(
     ).map(tuple),
     runtimes=st.none() | st.frozensets(st.sampled_from(["tflite-micro", "tinyengine"])),
 )
-capacities = st.builds(
+# A device that has not described itself, and devices that say some of it.
+capacities = st.just(Capacity(profile="")) | st.builds(
     Capacity,
     profile=st.text("xyz", min_size=1, max_size=3),
     slot_bytes=maybe_bytes,
@@ -71,3 +74,11 @@ limits = st.builds(
     energy_mj=st.none() | st.just(3.0),
     accuracy=st.none() | st.just(3.0),
 )
+
+
+def edges_for(verdict: Verdict) -> set[str]:
+    """The edges that one verdict should leave in the graph, worked out from its reasons."""
+    names = {Answer.FITS: {"fits"}, Answer.UNKNOWN: {"unknownFor"}, Answer.DOES_NOT_FIT: set()}
+    outcome = {True: None, False: "fails", None: "unknown"}
+    reasons = ((outcome[r.holds], r.constraint.value.capitalize()) for r in verdict.reasons)
+    return names[verdict.answer] | {f"{verb}{name}" for verb, name in reasons if verb}

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ontology.describe import Description
-from ontology.facts import Answer, Constraint
+from ontology.facts import Constraint
 from ontology.graph import describe_arena, describe_capacity, describe_need, describe_verdicts
 from ontology.matching import assess, match_all
 from ontology.namespaces import subject_iri
 from ontology.store import MemoryStore
-from tests.core.catalogues import capacities, needs
+from tests.core.catalogues import capacities, edges_for, needs
 
 VERDICTS = """
 PREFIX tf: <https://w3id.org/tinyfleet/ontology#>
@@ -54,14 +54,6 @@ def stored(many_needs, many_capacities):
     return store
 
 
-def edges(verdict):
-    """The edges that one verdict should leave in the graph, worked out from its reasons."""
-    names = {Answer.FITS: {"fits"}, Answer.UNKNOWN: {"unknownFor"}, Answer.DOES_NOT_FIT: set()}
-    outcome = {True: None, False: "fails", None: "unknown"}
-    reasons = ((outcome[r.holds], r.constraint.value.capitalize()) for r in verdict.reasons)
-    return names[verdict.answer] | {f"{verb}{name}" for verb, name in reasons if verb}
-
-
 @given(st.lists(needs, max_size=3), st.lists(capacities, max_size=3))
 @settings(max_examples=60, deadline=None)
 def test_the_edges_are_the_verdicts(many_needs, many_capacities):
@@ -71,7 +63,7 @@ def test_the_edges_are_the_verdicts(many_needs, many_capacities):
         found.setdefault(pair, set()).add(row["edge"].value.partition("#")[2])
     for n, need in enumerate(many_needs):
         for c, capacity in enumerate(many_capacities):
-            expected = edges(assess(need, capacity))
+            expected = edges_for(assess(need, capacity))
             assert found.get((variant_iri(n), profile_iri(c)), set()) == expected
 
 

@@ -62,6 +62,7 @@ variants = st.fixed_dictionaries(
         "operators": st.none() | operators,
         "dtypes": st.none() | dtypes,
         "sensors": inputs,
+        "runtimes": st.none() | st.lists(st.just("tflite-micro"), max_size=1),
     }
 )
 figures = st.lists(
@@ -76,8 +77,8 @@ figures = st.lists(
     ),
     max_size=3,
 )
-# A profile names one of two boards, and a firmware of it or none.
-profiles = st.tuples(st.integers(0, 1), st.none() | firmware, sensors)
+# A profile names one of two boards, and a firmware of it or none; None is a device without one.
+profiles = st.none() | st.tuples(st.integers(0, 1), st.none() | firmware, sensors)
 inventories = st.tuples(
     runtimes,
     st.lists(few_bytes, min_size=2, max_size=2),
@@ -91,11 +92,8 @@ def write_inventory(drawn: tuple) -> None:
     runtimes_, memories, profiles_, variants_ = drawn
     runtime_rows = [Runtime.objects.create(**row) for row in runtimes_]
     boards = [_board(number, memory) for number, memory in enumerate(memories)]
-    for number, (place, said, sensors_) in enumerate(profiles_):
-        build = said and _firmware(number, boards[place], runtime_rows, said)
-        profile = CapabilityProfile.objects.create(
-            digest=f"{number:064x}", board=boards[place], firmware=build, sensors=sensors_
-        )
+    for number, said in enumerate(profiles_):
+        profile = None if said is None else _profile(number, said, boards, runtime_rows)
         Device.objects.create(device_id=f"device-{number}", profile=profile)
     release = Release.objects.create(model=RegisteredModel.objects.create(name="words"), number=1)
     for number, (said, stated) in enumerate(variants_):
@@ -105,6 +103,16 @@ def write_inventory(drawn: tuple) -> None:
 def _board(number: int, memory: int | None) -> BoardType:
     return BoardType.objects.create(
         slug=f"board-{number}", name="B", core="c", ram_bytes=memory, flash_bytes=memory
+    )
+
+
+def _profile(
+    number: int, said: tuple, boards: list[BoardType], rows: list[Runtime]
+) -> CapabilityProfile:
+    place, declared, sensors_ = said
+    build = declared and _firmware(number, boards[place], rows, declared)
+    return CapabilityProfile.objects.create(
+        digest=f"{number:064x}", board=boards[place], firmware=build, sensors=sensors_
     )
 
 
@@ -134,7 +142,7 @@ def _variant(
             size_bytes=said["size"],
             media_type=said["media_type"],
         )
-    needs = {name: said[name] for name in ("operators", "dtypes", "sensors")}
+    needs = {name: said[name] for name in ("operators", "dtypes", "sensors", "runtimes")}
     row = Variant.objects.create(
         release=release, name=f"v{number}", artifact=artifact, precision="int8", **needs
     )

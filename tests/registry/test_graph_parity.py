@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import closing
 
 import pyoxigraph as ox
@@ -11,19 +12,14 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from rdflib.plugins.sparql import prepareQuery
 
-from ontology.matching import assess
 from ontology.questions import question
 from ontology.store import MemoryStore, OxigraphServer
-from registry.models import Device, SubjectKind
-from registry.projection.facts import (
-    BareBoard,
-    capacity_of,
-    need_of,
-    profiles_with_capacity,
-    variants_with_needs,
-)
+from registry.models import Device, SubjectKind, Variant
+from registry.projection.facts import BareBoard
 from registry.projection.keys import iri_of
 from registry.projection.subjects import all_keys, graph_iri, project
+from registry.services.matching import assess_all
+from tests.core.catalogues import edges_for
 from tests.core.oxigraph_server import oxigraph_server
 from tests.registry.inventories import inventories, write_inventory
 
@@ -31,6 +27,12 @@ pytestmark = pytest.mark.django_db
 
 OUTCOME = {True: "holds", False: "fails", None: "unknown"}
 JUDGE = question("judge").query
+EDGES = """
+PREFIX tf: <https://w3id.org/tinyfleet/ontology#>
+SELECT ?variant ?device ?edge WHERE {
+  ?device tf:profile ?profile . ?variant a tf:Variant ; ?edge ?profile .
+}
+"""
 PREPARED = prepareQuery(JUDGE)
 
 
@@ -52,16 +54,35 @@ def graphs():
     }
 
 
-def judged_by_assess():
-    """(variant, device, constraint) -> outcome, by the rules in Python."""
-    bare = BareBoard.from_settings()
-    devices = {device.profile_id: iri_of(device) for device in Device.objects.all()}
+def verdicts_of_assess():
+    """(variant, device) -> verdict, by the rules in Python, devices without a profile too."""
     return {
-        (iri_of(variant), devices[profile.pk], reason.constraint.value): OUTCOME[reason.holds]
-        for variant in variants_with_needs()
-        for profile in profiles_with_capacity()
-        for reason in assess(need_of(variant), capacity_of(profile, bare)).reasons
+        (iri_of(pair.variant), iri_of(pair.device)): pair.verdict
+        for pair in assess_all(Device.objects.all(), Variant.objects.all())
     }
+
+
+def judged_by_assess(verdicts):
+    """(variant, device, constraint) -> outcome."""
+    return {
+        (variant, device, reason.constraint.value): OUTCOME[reason.holds]
+        for (variant, device), verdict in verdicts.items()
+        for reason in verdict.reasons
+    }
+
+
+def edges_of(store):
+    """(variant, device) -> the edges that lead from one to the profile of the other."""
+    found = defaultdict(set)
+    for row in store.select(EDGES):
+        pair = row["variant"].value, row["device"].value
+        found[pair].add(row["edge"].value.partition("#")[2])
+    return found
+
+
+def edges_by_assess(verdicts):
+    """(variant, device) -> the edges that the graph should have, where it should have any."""
+    return {pair: edges for pair, verdict in verdicts.items() if (edges := edges_for(verdict))}
 
 
 def judged(rows):
@@ -91,9 +112,9 @@ def drawn_and_judged(drawn):
     """The graphs of a drawn inventory, and what the rules in Python say of it."""
     with transaction.atomic():
         write_inventory(drawn)
-        held, expected = graphs(), judged_by_assess()
+        held, verdicts = graphs(), verdicts_of_assess()
         transaction.set_rollback(True)
-    return held, expected
+    return held, verdicts
 
 
 @given(inventories)
@@ -104,8 +125,10 @@ def drawn_and_judged(drawn):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_facts_alone_lead_sparql_to_the_verdict_of_assess(drawn):
-    held, expected = drawn_and_judged(drawn)
-    assert judged(held_by(MemoryStore(), held).select(JUDGE)) == expected
+    held, verdicts = drawn_and_judged(drawn)
+    store = held_by(MemoryStore(), held)
+    assert judged(store.select(JUDGE)) == judged_by_assess(verdicts)
+    assert edges_of(store) == edges_by_assess(verdicts)
 
 
 # Not shrunk: three engines at each step would take minutes to tell what the test above tells too.
@@ -118,7 +141,8 @@ def test_facts_alone_lead_sparql_to_the_verdict_of_assess(drawn):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_rdflib_pyoxigraph_and_the_server_come_to_the_same(server, drawn):
-    held, expected = drawn_and_judged(drawn)
+    held, verdicts = drawn_and_judged(drawn)
+    expected = judged_by_assess(verdicts)
     assert judged_by_rdflib(held) == expected
     assert judged(held_by(MemoryStore(), held).select(JUDGE)) == expected
     try:

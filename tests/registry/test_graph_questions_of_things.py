@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
 from ontology.store import MemoryStore
+from registry.models import Device, GraphChange, SubjectKind, Variant
+from registry.services.graph_check import differences
+from registry.services.graph_outbox import EVERY
 from registry.services.graph_sync import drain
 from registry.services.things import import_thing
-from tests.registry.asking import answers, device
+from tests.registry.asking import answers, device, variant
 from tests.registry.graph_world import make_world
 from tests.registry.td_samples import with_change
 
@@ -34,6 +39,31 @@ def store(mast: str) -> MemoryStore:
 def test_which_devices_have_not_said_what_they_can_do(store: MemoryStore, mast: str) -> None:
     rows = answers(store, "undescribed")
     assert rows == [{"device": mast, "name": mast, "title": "Weather mast"}]
+
+
+def test_a_device_that_says_nothing_is_unknown_until_it_describes_itself(
+    store: MemoryStore, mast: str
+) -> None:
+    world_variant = variant(Variant.objects.get(name="large"))
+    row = Device.objects.get(device_id=mast)
+    unknown = {row["constraint"] for row in answers(store, "missing-facts", variant=world_variant)}
+    assert unknown == {"flash", "ram", "operators", "dtypes", "sensors", "runtime"}
+    row.profile = Device.objects.get(device_id="hall").profile
+    row.save()
+    drain(store)
+    assert answers(store, "missing-facts", variant=world_variant) == []
+    assert answers(store, "undescribed") == []
+    assert mast in {
+        row["name"] for row in answers(store, "devices-for-variant", variant=world_variant)
+    }
+    assert list(differences(store)) == []
+
+
+def test_a_graph_from_before_gets_the_verdicts_that_it_lacked(mast: str) -> None:
+    GraphChange.objects.all().delete()
+    import_module("registry.migrations.0006_verdicts_on_undescribed_devices").mark(apps, None)
+    marked = set(GraphChange.objects.values_list("kind", "subject"))
+    assert marked == {(SubjectKind.VERDICTS, EVERY), (SubjectKind.DEVICE, mast)}
 
 
 def test_what_one_can_do_with_a_thing(store: MemoryStore, mast: str) -> None:
