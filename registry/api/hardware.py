@@ -11,7 +11,10 @@ from registry.models import BoardType, OnboardSensor, Runtime
 
 
 class OnboardSensorSerializer(serializers.ModelSerializer[OnboardSensor]):
-    """A sensor soldered to the board; `least` and `greatest`, in `unit`, are its range."""
+    """A sensor soldered to the board; `least` and `greatest`, in `unit`, are its range.
+
+    The current is what the whole part draws under the conditions.
+    """
 
     shape = ShapeField(allow_null=True)
 
@@ -27,6 +30,9 @@ class OnboardSensorSerializer(serializers.ModelSerializer[OnboardSensor]):
             "greatest",
             "unit",
             "power_mw",
+            "current_ma",
+            "conditions",
+            "source",
         )
 
 

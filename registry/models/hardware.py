@@ -41,6 +41,13 @@ class OnboardSensor(models.Model):
     power_mw = models.FloatField(
         "power in mW", null=True, blank=True, help_text="What it draws while it samples"
     )
+    current_ma = models.FloatField(
+        "supply current in mA", null=True, blank=True, help_text="What the whole part draws"
+    )
+    conditions = models.CharField(
+        max_length=160, blank=True, help_text="Under which conditions it draws that current"
+    )
+    source = models.CharField(max_length=300, blank=True, help_text="Where this was read")
 
     class Meta:
         ordering = ["board", "kind"]

@@ -43,13 +43,25 @@ def _describe_onboard(board: Description, number: int, sensor: OnboardSensor) ->
     part.has("tf:part", sensor.part).has("tf:observesText", sensor.observes)
     part.has("tf:maxRateHz", sensor.max_rate_hz)
     part.has("tf:shape", None if sensor.shape is None else shape_text(tuple(sensor.shape)))
-    part.has("tf:powerMilliwatts", sensor.power_mw)
+    part.has("tf:powerMilliwatts", sensor.power_mw).has("dcterms:source", sensor.source)
     part.is_to("ssn:forProperty", observed_property(sensor_class(sensor.kind)))
     if sensor.least is not None:
         measures = board.part(f"sensor-{number}-range").a("ssn-system:MeasurementRange")
         measures.has("schema:minValue", sensor.least).has("schema:maxValue", sensor.greatest)
         part.is_to("tf:range", measures.has("schema:unitText", sensor.unit).iri.value)
+    if sensor.current_ma is not None:
+        _describe_supply(board, number, sensor)
     board.is_to("tf:onboardSensor", part.iri.value)
+
+
+def _describe_supply(board: Description, number: int, sensor: OnboardSensor) -> None:
+    """What a part draws is a property of how it is operated (SSN, section System Capabilities)."""
+    operation = board.part(f"sensor-{number}-operation").a("ssn-system:OperatingRange")
+    operation.has("schema:description", sensor.conditions)
+    supply = board.part(f"sensor-{number}-supply").a("ssn-system:OperatingPowerRange")
+    supply.has("schema:value", sensor.current_ma).has("schema:unitText", "mA")
+    operation.is_to("ssn-system:hasOperatingProperty", supply.iri.value)
+    sensor_part(board, number).is_to("ssn-system:hasOperatingRange", operation.iri.value)
 
 
 def describe_runtime(runtime: Runtime) -> Description:

@@ -100,6 +100,9 @@ def _sensors_of(board: BoardType) -> set[SensorEntry]:
             row.greatest,
             row.unit,
             row.power_mw,
+            row.current_ma,
+            row.conditions,
+            row.source,
         )
         for row in board.onboard_sensors.all()
     }

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from registry.formats.tflite import parse
-from registry.models import BoardType, Device, GraphChange, Runtime
+from registry.models import BoardType, Device, GraphChange, OnboardSensor, Runtime
 from registry.services.catalogue import CATALOGUE_DIR, CatalogueError, Change, load_catalogue
 from registry.services.catalogue_entries import read_catalogue
 from registry.services.things import describe_device
@@ -35,6 +35,11 @@ boards:
 SENSORS = """\
     sensors:
       - {kind: microphone, part: MIC1, max_rate_hz: 16000, shape: [1]}
+"""
+PARTS = """
+parts:
+  - {kind: microphone, part: MIC1, max_rate_hz: 48000, shape: [1], current_ma: 0.5,
+     conditions: awake, source: its data sheet}
 """
 RUNTIME = """
 runtimes:
@@ -143,6 +148,31 @@ def test_changed_sensors_reach_devices_that_have_no_firmware(tmp_path: Path, mak
     assert device.profile.sensors == [{"kind": "microphone", "max_rate_hz": 48000.0, "shape": [1]}]
 
 
+def test_what_is_said_of_a_part_holds_on_every_board_that_names_it(tmp_path: Path) -> None:
+    plain = SENSORS.replace(", max_rate_hz: 16000, shape: [1]", "")
+    other = BOARD.replace("some-board", "other-board") + SENSORS
+    load_catalogue(folder(tmp_path, BOARD + plain, other, PARTS))
+    rows = {row.board.slug: row for row in OnboardSensor.objects.select_related("board")}
+    assert {slug: row.max_rate_hz for slug, row in rows.items()} == {
+        "some-board": 48000.0,
+        "other-board": 16000.0,
+    }
+    for row in rows.values():
+        assert (row.current_ma, row.conditions, row.source) == (0.5, "awake", "its data sheet")
+    assert load_catalogue(tmp_path).boards == {Change.UNCHANGED: 2}
+
+
+def test_every_rate_range_and_current_that_is_shipped_says_where_it_was_read() -> None:
+    sensors = [sensor for board in read_catalogue(CATALOGUE_DIR).boards for sensor in board.sensors]
+    stated = [
+        sensor
+        for sensor in sensors
+        if any(fact is not None for fact in (sensor.max_rate_hz, sensor.least, sensor.current_ma))
+    ]
+    assert len(stated) > 50
+    assert [sensor for sensor in stated if not sensor.source] == []
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -161,6 +191,14 @@ def test_changed_sensors_reach_devices_that_have_no_firmware(tmp_path: Path, mak
         (BOARD + SENSORS.replace("[1]", "[1], least: 3"), ["go together"]),
         (BOARD + SENSORS.replace("[1]", "[1], unit: Pa"), ["go together"]),
         (BOARD + SENSORS.replace("[1]", "[1], power_mw: -1"), ["power_mw", "-1"]),
+        (BOARD + SENSORS.replace("[1]", "[1], current_ma: -1"), ["current_ma", "milliamperes"]),
+        (BOARD + SENSORS.replace("[1]", "[1], conditions: awake"), ["without a current"]),
+        (
+            BOARD + PARTS.replace(", source: its data sheet", ""),
+            ["part microphone MIC1", "source"],
+        ),
+        (BOARD + PARTS + "\n".join(PARTS.splitlines()[2:]), ["given twice"]),
+        (BOARD + PARTS.replace("MIC1", "MIC1, least: 3"), ["microphone MIC1", "go together"]),
         (BOARD + SENSORS.replace("[1]", "[1], least: low, greatest: 2"), ["least", "'low'"]),
         (BOARD + SENSORS.replace("kind: microphone, ", ""), ["sensors lacks kind"]),
         (RUNTIME.replace("CONV_2D: 3", "CONV_2D: x"), ["runtime tflite-micro 2024", "'x'"]),

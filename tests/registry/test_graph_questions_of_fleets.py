@@ -149,3 +149,22 @@ def test_which_boards_can_observe_a_property(world):
         }
     ]
     assert answers(store, "boards-observing", property=expand("tf:Image")) == []
+
+
+def test_which_sensor_parts_draw_the_most(world):
+    drawn = {"part": "LSM9DS1", "current_ma": 1.9, "conditions": "both on", "source": "data sheet"}
+    for kind in ("accelerometer", "gyroscope"):
+        world.nano.onboard_sensors.create(kind=kind, **drawn)
+    world.nano.onboard_sensors.filter(part="MP34DT05").update(current_ma=0.65)
+    world.tiny.onboard_sensors.create(kind="light", part="ALS-PT19")
+    world.tiny.onboard_sensors.create(kind="gyroscope", **drawn)
+    assert answers(projected(), "thirstiest-sensors") == [
+        {
+            "part": "LSM9DS1",
+            "milliamperes": 1.9,
+            "conditions": "both on",
+            "source": "data sheet",
+            "boards": 2,
+        },
+        {"part": "MP34DT05", "milliamperes": 0.65, "boards": 1},
+    ]
