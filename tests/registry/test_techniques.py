@@ -15,6 +15,7 @@ from registry.models import CitedWork, Device, RegisteredModel, Technique, Varia
 from registry.services.graph_check import differences
 from registry.services.graph_sync import drain
 from registry.services.inventory import save_model
+from tests.registry.asking import answers, device, variant
 from tests.registry.published_world import GIGABYTE, load_facts, make_device
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +53,19 @@ def test_what_applies_follows_from_preconditions(phone: Device) -> None:
     rate = ask("TinyLlama-1.1B")["cacheblend"]
     assert rate["achieved"].startswith("TTFT 2.2 to 3.3x")
     assert rate["preconditions"] == {"rotary_positions": True, "reused_chunks": None}
+
+
+def test_sparse_activations_are_known_where_a_publication_states_them(phone: Device) -> None:
+    said = {name: outcomes(name)["coreinfer"] for name in ("OPT-6.7B", "ProSparse-LLaMA-2-7B")}
+    assert set(said.values()) == {"applies"}
+    assert outcomes("MobileR2L")["coreinfer"] == "does_not_apply", "it is no transformer"
+    assert outcomes("StableCode-3B")["coreinfer"] == "unknown"
+    drain(store := MemoryStore())
+    row = Variant.objects.get(name="OPT-6.7B")
+    asked = {"variant": variant(row), "device": device("phone")}
+    assert "coreinfer" in {
+        each["technique"] for each in answers(store, "techniques-for-pair", **asked)
+    }
 
 
 def test_the_device_decides_where_the_precondition_is_about_it(phone: Device) -> None:
