@@ -18,6 +18,7 @@ from ontology.matching.columns import (
     distinct,
     itself,
     operators_key,
+    sizes,
 )
 from ontology.matching.outcomes import CODE, FAILS, HOLDS, UNKNOWN
 from ontology.matching.rules import RULES, arena_bytes, flash_bytes
@@ -38,12 +39,6 @@ class SetAnswers:
     def by_kind(self, needs: slice) -> Outcomes:
         """The outcomes of a block of needs, shape (needs, kinds)."""
         return self._at(needs, self.offered.kind_place_of)
-
-    def holding(self, need: int, kinds: Places) -> Places:
-        """Those of the kinds on which the rule surely holds."""
-        holds = self.table[self.row_of[need]] == HOLDS
-        held: Places = kinds[holds[self.offered.kind_place_of[kinds]]]
-        return held
 
     def outcomes(self, needs: slice) -> Outcomes:
         """The outcomes of a block of needs on every capacity."""
@@ -70,14 +65,6 @@ class SizeAnswers:
         found: Outcomes = enough.view(np.int8) - short.view(np.int8)
         return found
 
-    def holding(self, need: int, places: Places) -> Places:
-        """Those of the places on which the need surely finds room."""
-        needed = self.needed[need]
-        if len(needed) > 1:
-            needed = needed[self.target_of[places]]
-        held: Places = places[needed <= self.limit[places]]
-        return held
-
 
 def ask_sets(constraint: Constraint, needs: Sequence[Need], columns: CapacityColumns) -> SetAnswers:
     """Ask a rule over sets once for each distinct pair of what it looks at."""
@@ -94,21 +81,26 @@ def ask_sizes(
     constraint: Constraint, needs: Sequence[Need], columns: CapacityColumns
 ) -> SizeAnswers:
     """What each need takes on each target, beside what each capacity has."""
-    size_of, metric, limit_of = SIZE_QUESTIONS[constraint]
     targets = columns.parts["target"]
     needed = np.empty((len(needs), len(targets.values)), dtype=np.float64)
     for row, need in zip(needed, needs, strict=True):
-        figures = [figure for figure in need.figures if figure.metric is metric]
-        if any(figure.board is not None for figure in figures):
-            row[:] = [_size(size_of(need, target)) for target in targets.values]
-        elif any(figure.runtime is not None for figure in figures):
-            found = np.array([_size(size_of(need, target)) for target in columns.target_runtimes])
-            row[:] = found[columns.target_runtime_of]
-        elif targets.values:
-            row[:] = _size(size_of(need, targets.values[0]))
+        row[:] = needed_sizes(constraint, need, columns)
     if _is_one_size(needed):
         needed = needed[:, :1]
+    _, _, limit_of = SIZE_QUESTIONS[constraint]
     return SizeAnswers(needed, targets.place_of, limit_of(columns))
+
+
+def needed_sizes(constraint: Constraint, need: Need, columns: CapacityColumns) -> Sizes:
+    """What a need takes: one size where it is the same everywhere, else one for each target."""
+    size_of, metric, _ = SIZE_QUESTIONS[constraint]
+    figures = [figure for figure in need.figures if figure.metric is metric]
+    if any(figure.board is not None for figure in figures):
+        return sizes(size_of(need, target) for target in columns.targets)
+    if any(figure.runtime is not None for figure in figures):
+        by_runtime = sizes(size_of(need, target) for target in columns.target_runtimes)
+        return by_runtime[columns.target_runtime_of]
+    return sizes(size_of(need, target) for target in columns.targets[:1])
 
 
 def _is_one_size(needed: Sizes) -> bool:
@@ -116,24 +108,24 @@ def _is_one_size(needed: Sizes) -> bool:
     return needed.shape[1] > 0 and bool((needed == needed[:, :1]).all())
 
 
-def _size(value: int | None) -> float:
-    return np.nan if value is None else value
-
-
 def _ask_rule(constraint: Constraint, needs: Sequence[Need], columns: CapacityColumns) -> Outcomes:
-    part, key = SET_QUESTIONS[constraint]
-    capacities = columns.parts[constraint.value].values
-    table = np.empty((len(needs), len(capacities)), dtype=np.int8)
+    table = np.empty((len(needs), len(columns.parts[constraint.value].values)), dtype=np.int8)
     for row, need in zip(table, needs, strict=True):
-        question = (constraint.value, key(part(need)))
-        known = columns.remembered.get(question)
-        if known is None:
-            rule = RULES[constraint]
-            known = np.array([CODE[rule(need, c).holds] for c in capacities], dtype=np.int8)
-            if len(columns.remembered) < _REMEMBERED_QUESTIONS:
-                columns.remembered[question] = known
-        row[:] = known
+        row[:] = rule_outcomes(constraint, need, columns)
     return table
+
+
+def rule_outcomes(constraint: Constraint, need: Need, columns: CapacityColumns) -> NDArray[np.int8]:
+    """What a rule over sets says of a need on each distinct value of its part; remembered."""
+    part, key = SET_QUESTIONS[constraint]
+    question = (constraint.value, key(part(need)))
+    known = columns.remembered.get(question)
+    if known is None:
+        rule, capacities = RULES[constraint], columns.parts[constraint.value].values
+        known = np.array([CODE[rule(need, c).holds] for c in capacities], dtype=np.int8)
+        if len(columns.remembered) < _REMEMBERED_QUESTIONS:
+            columns.remembered[question] = known
+    return known
 
 
 def _ask_operators(needs: Sequence[Need], columns: CapacityColumns) -> Outcomes:

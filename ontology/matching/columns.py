@@ -36,9 +36,7 @@ class Distinct:
 class CapacityColumns:
     """Many capacities, ready to be compared; shapes are (capacities,) unless stated.
 
-    A *kind* is everything about a capacity but its two sizes. `kind_of` holds the kind of every
-    capacity, and `by_kind` all places kind after kind, those of each beginning at `kind_starts`,
-    shape (kinds + 1,).
+    A *kind* is everything about a capacity but its two sizes; `kind_of` holds that of each.
     """
 
     capacities: Sequence[Capacity]
@@ -46,8 +44,6 @@ class CapacityColumns:
     arena_budget_bytes: Sizes
     parts: Mapping[str, Distinct]
     kind_of: Places
-    by_kind: Places
-    kind_starts: Places
     target_runtimes: Sequence[Capacity]  # one target for each runtime
     target_runtime_of: Places  # the place of every target's among these
     versions: Mapping[str, Places]  # of each operator in each distinct set, 0 where it is missing
@@ -72,8 +68,6 @@ class CapacityColumns:
             arena_budget_bytes=sizes(capacity.arena_budget_bytes for capacity in capacities),
             parts=parts,
             kind_of=kind_of,
-            by_kind=np.argsort(kind_of, kind="stable"),
-            kind_starts=np.concatenate(([0], np.cumsum(np.bincount(kind_of)))).astype(np.intp),
             target_runtimes=runtimes,
             target_runtime_of=runtime_of,
             versions=_versions([operators or {} for operators in sets]),
@@ -87,13 +81,6 @@ class CapacityColumns:
 
     def __len__(self) -> int:
         return len(self.capacities)
-
-
-def spans(starts: Places, ends: Places) -> Places:
-    """The numbers from each start up to its end, span after span."""
-    counts = ends - starts
-    before = np.cumsum(counts) - counts
-    return np.repeat(starts - before, counts) + np.arange(counts.sum())
 
 
 def sizes(values: Iterable[int | None]) -> Sizes:

@@ -21,7 +21,7 @@ from ontology.matching.answers import (
     ask_sets,
     ask_sizes,
 )
-from ontology.matching.columns import CapacityColumns, Places, spans
+from ontology.matching.columns import CapacityColumns, Places
 from ontology.matching.outcomes import FAILS, HOLDS, UNKNOWN
 from ontology.matching.rules import assess
 
@@ -71,18 +71,8 @@ class MatchTable:
         return {c: self._whole(of_block) for c, of_block in outcomes_of.items()}
 
     def fitting(self, need: int) -> Places:
-        """The places of the capacities that a need fits; makes no matrix.
-
-        Only kinds on which every set holds are looked at for their sizes.
-        """
-        kinds = np.arange(len(self.columns.kind_starts) - 1)
-        for each in self._sets.values():
-            kinds = each.holding(need, kinds)
-        starts = self.columns.kind_starts
-        places = self.columns.by_kind[spans(starts[kinds], starts[kinds + 1])]
-        for size in self._sizes.values():
-            places = size.holding(need, places)
-        return places
+        """The places of the capacities that a need fits."""
+        return np.flatnonzero(self.outcomes[need] == HOLDS)
 
     def answer(self, need: int, capacity: int) -> Answer:
         """The answer of one pair, by position."""

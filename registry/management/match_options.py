@@ -33,6 +33,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=_constraints,
         help=f"ask only these, by commas: {', '.join(c.value for c in ALWAYS)}",
     )
+    whole = parser.add_argument_group("whole fleets", "without reasons, so in little time")
+    extent = whole.add_mutually_exclusive_group()
+    extent.add_argument("--fits", action="store_true", help="only which device each variant fits")
+    extent.add_argument("--count", action="store_true", help="only how many devices it fits")
     _add_what_if(parser)
     _add_ranking(parser)
 

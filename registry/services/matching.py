@@ -45,7 +45,7 @@ class Choice:
 def assess_pair(device: Device, variant: Variant, limits: Limits | None = None) -> Verdict:
     """Judge one variant for one device."""
     need = need_of(variants_with_needs().get(pk=variant.pk))
-    capacity = _capacities([device.profile_id])[device.profile_id]
+    capacity = capacities_of([device.profile_id])[device.profile_id]
     return assess(need, capacity, limits)
 
 
@@ -62,9 +62,9 @@ def assess_all(
     and the profiles, not with the pairs.
     """
     members = list(_light(devices))
-    capacities = _capacities(device.profile_id for device in members)
+    capacities = capacities_of(device.profile_id for device in members)
     rows = variants_with_needs().in_bulk([variant.pk for variant in variants])
-    for variant in sorted(rows.values(), key=_by_name):
+    for variant in in_name_order(rows.values()):
         need = need_of(variant)
         verdicts = {key: assess(need, capacity, only=only) for key, capacity in capacities.items()}
         for device in members:
@@ -83,7 +83,7 @@ def choose_variants(release: Release, devices: Iterable[Device]) -> dict[int, Ch
     accuracy = {need.variant: accuracy_of(need) for need in needs}
     profile_of = {device.pk: device.profile_id for device in devices}
     choices: dict[int | None, Choice] = {None: Choice(None)}
-    for key, capacity in _capacities(profile_of.values()).items():
+    for key, capacity in capacities_of(profile_of.values()).items():
         if key is not None:
             choices[key] = _choose(needs, capacity, accuracy, variants)
     return {device: choices[profile] for device, profile in profile_of.items()}
@@ -132,7 +132,7 @@ def judge_variants(
 
 def capacity_of_device(device: Device) -> Capacity:
     """What one device offers; nothing is known of one that has not described itself."""
-    return _capacities([device.profile_id])[device.profile_id]
+    return capacities_of([device.profile_id])[device.profile_id]
 
 
 def judge_profiles(variant: Variant, limits: Limits | None = None) -> dict[int | None, Verdict]:
@@ -167,7 +167,7 @@ def reason_json(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _capacities(profile_ids: Iterable[int | None]) -> dict[int | None, Capacity]:
+def capacities_of(profile_ids: Iterable[int | None]) -> dict[int | None, Capacity]:
     """The capacity of each profile, once; None stands for a device without a description."""
     wanted = set(profile_ids)
     rows = profiles_with_capacity().in_bulk([key for key in wanted if key is not None])
@@ -187,5 +187,6 @@ def _light(devices: Iterable[Device]) -> Iterable[Device]:
     return devices
 
 
-def _by_name(variant: Variant) -> tuple[str, int, str]:
-    return variant.release.model.name, variant.release.number, variant.name
+def in_name_order(variants: Iterable[Variant]) -> list[Variant]:
+    """By model, release and name, as people look for them."""
+    return sorted(variants, key=lambda v: (v.release.model.name, v.release.number, v.name))

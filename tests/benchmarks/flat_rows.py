@@ -115,7 +115,7 @@ class DuckDb:
 
 
 def _numbers(profile_of: np.ndarray) -> np.ndarray:
-    return np.arange(len(profile_of), dtype=np.int64)
+    return np.arange(len(profile_of), dtype=np.int32)
 
 
 class FlatNumpy:

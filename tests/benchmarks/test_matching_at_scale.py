@@ -8,6 +8,7 @@ import random
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from ontology.facts import Capacity, Need
 from ontology.matching import match_all
 from ontology.matching.columns import CapacityColumns
 from ontology.matching.outcomes import HOLDS
-from ontology.matching.population import Population
+from ontology.matching.population import FleetIndex
 from registry.models import Device
 from registry.projection.facts import (
     BareBoard,
@@ -37,7 +38,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800), pytest.mark.django_d
 
 DEVICES = int(os.environ.get("BENCH_DEVICES", "100000"))
 VARIANTS = max(10, DEVICES // 100)
-ASKED = 30
+ASKED, ROUNDS = 30, 9
 LEAST_TIMES_FASTER = 10
 MOST_OF_FLAT_NUMPY = {"shared": 0.1, "own": 2.0}
 MEMORY_LIMIT_BYTES = 500_000_000
@@ -61,23 +62,21 @@ def generated(profiles: int) -> tuple[list[Need], list[Capacity], np.ndarray]:
 @pytest.mark.parametrize("profiles", [288, 30_000])
 def test_one_variants_devices_beside_duckdb(record: Callable[..., None], profiles: int) -> None:
     needs, capacities, profile_of = generated(profiles)
-    columns = CapacityColumns.of(capacities)
-    population = Population(profile_of, np.arange(DEVICES), len(capacities))
+    index = FleetIndex(capacities, profile_of)
     engine = DuckDb(capacities, profile_of)
     asked = needs[:: max(1, len(needs) // ASKED)][:ASKED]
 
-    def core(need: Need) -> np.ndarray:
-        return population.having(match_all([need], columns).fitting(0))
-
-    timed = {"core_s": core, "duckdb_flat_s": engine.flat, "duckdb_profiles_s": engine.by_profile}
-    taken: dict[str, list[float]] = {name: [] for name in timed}
+    timed = {
+        "core_s": index.devices,
+        "duckdb_flat_s": engine.flat,
+        "duckdb_profiles_s": engine.by_profile,
+    }
     found = []
     for need in asked:
         answers = [np.sort(ask(need)) for ask in timed.values()]
         assert all(np.array_equal(answers[0], other) for other in answers[1:])
         found.append(len(answers[0]))
-        for name, ask in timed.items():
-            taken[name].append(median_s(lambda a=ask, n=need: a(n)))
+    taken = {name: medians_s(ask, asked) for name, ask in timed.items()}
     engine.close()
     ratios = [b / a for a, b in zip(taken["core_s"], taken["duckdb_flat_s"], strict=True)]
     record(
@@ -88,8 +87,20 @@ def test_one_variants_devices_beside_duckdb(record: Callable[..., None], profile
         **{name: statistics.median(each) for name, each in taken.items()},
         times_faster=statistics.median(ratios),
         times_faster_least=min(ratios),
-        reached=statistics.median(ratios) >= LEAST_TIMES_FASTER,
+        reached=min(ratios) >= LEAST_TIMES_FASTER,
     )
+
+
+def medians_s(ask: Callable[[Need], np.ndarray], asked: Sequence[Need]) -> list[float]:
+    """How long each question takes an engine that is asked all of them in turn, round by round."""
+    rounds = []
+    for _ in range(ROUNDS):
+        rounds.append([])
+        for need in asked:
+            began = time.perf_counter()
+            ask(need)
+            rounds[-1].append(time.perf_counter() - began)
+    return [statistics.median(each) for each in zip(*rounds, strict=True)]
 
 
 def all_pairs(

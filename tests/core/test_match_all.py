@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from ontology.facts import Answer, Constraint, Figure, Metric, Need, Reason, Status, Verdict
 from ontology.matching import accuracy_of, assess, explain, match_all, rank, restrict
-from ontology.matching.population import Population
+from ontology.matching.columns import CapacityColumns
+from ontology.matching.fitting import FittingIndex
+from ontology.matching.population import FleetIndex, Population
 from ontology.matching.rules import RULES
 from ontology.matching.table import FAILS, HOLDS, UNKNOWN
 from tests.core.catalogues import capacities, needs
@@ -111,29 +113,54 @@ def test_every_reason_can_be_said(need, capacity):
 
 @given(
     st.lists(needs, min_size=1, max_size=4),
-    st.lists(capacities, min_size=1, max_size=6),
-    st.lists(st.integers(-1, 5), max_size=200),
+    st.lists(capacities, min_size=1, max_size=20),
+    st.none() | st.sets(st.sampled_from(list(RULES))),
 )
-def test_the_devices_that_fit_are_those_whose_profile_fits(many_needs, many_capacities, drawn):
-    profile_of = np.array([min(p, len(many_capacities) - 1) for p in drawn], dtype=np.int32)
-    devices = np.arange(1000, 1000 + len(drawn), dtype=np.int64)
-    population = Population(profile_of, devices, len(many_capacities))
-    table = match_all(many_needs, many_capacities)
-    counts = population.fitting_counts(table.outcomes)
-    for row, need in enumerate(many_needs):
-        fitting = {
+def test_what_surely_fits_is_found_without_judging_every_pair(many_needs, many_capacities, only):
+    table = match_all(many_needs, many_capacities, only)
+    index = FittingIndex(CapacityColumns.of(many_capacities))
+    for row, need in enumerate(many_needs * 2):  # the second time out of memory
+        fitting = [
             place
             for place, capacity in enumerate(many_capacities)
-            if assess(need, capacity).answer is Answer.FITS
-        }
-        assert set(table.fitting(row)) == fitting
-        expected = [d for d, p in zip(devices, profile_of, strict=True) if p in fitting]
-        assert sorted(population.having(table.fitting(row))) == expected
-        assert counts[row] == len(expected)
+            if assess(need, capacity, only=only).answer is Answer.FITS
+        ]
+        assert index.fitting(need, only).tolist() == fitting
+        assert table.fitting(row % len(many_needs)).tolist() == fitting
 
 
-def test_many_runs_of_profiles_give_the_same_devices():
-    profile_of = np.arange(1_000, dtype=np.int32)
-    population = Population(profile_of, profile_of.astype(np.int64) * 10, 1_000)
-    every_third = np.arange(0, 1_000, 3)[::-1]
-    assert sorted(population.having(every_third)) == list(range(0, 10_000, 30))
+def test_among_no_capacities_nothing_fits():
+    assert FittingIndex(CapacityColumns.of([])).fitting(Need("v", operators={"ADD": 1})).size == 0
+
+
+@given(
+    st.lists(st.integers(-1, 39), max_size=400),
+    st.sets(st.integers(0, 39)),
+    st.sampled_from([1, 50, 200]),  # of profiles with few devices, with some and with many
+)
+def test_the_devices_of_profiles_are_those_that_have_one_of_them(drawn, chosen, fold):
+    profile_of = np.repeat(np.array(drawn, dtype=np.int32), fold)
+    population = Population(profile_of, 40)
+    mask = np.isin(np.arange(40), list(chosen))
+    found = population.having(np.flatnonzero(mask[population.order]))
+    expected = np.flatnonzero(np.isin(profile_of, list(chosen)))
+    assert np.sort(found).tolist() == expected.tolist()
+    assert population.counts(mask[np.newaxis]).tolist() == [len(expected)]
+
+
+@given(
+    st.lists(needs, min_size=1, max_size=3),
+    st.lists(capacities, min_size=1, max_size=6),
+    st.lists(st.integers(-1, 5), max_size=40),
+)
+def test_a_variants_devices_are_those_whose_profile_it_fits(many_needs, many_capacities, drawn):
+    places = [min(place, len(many_capacities) - 1) for place in drawn]
+    index = FleetIndex(many_capacities, np.array(places, dtype=np.int32))
+    for need in many_needs:
+        answers = [assess(need, capacity).answer for capacity in many_capacities]
+        expected = [
+            device
+            for device, place in enumerate(places)
+            if place >= 0 and answers[place] is Answer.FITS
+        ]
+        assert np.sort(index.devices(need)).tolist() == expected

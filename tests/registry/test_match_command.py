@@ -9,6 +9,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from registry.models import Device
+
 pytestmark = pytest.mark.django_db
 
 
@@ -101,3 +103,35 @@ def test_what_is_not_there_is_named(world, arguments: list[str], words: str) -> 
 def test_what_means_nothing_is_refused_with_a_sentence(world, arguments, said) -> None:
     with pytest.raises(CommandError, match=said):
         match(*arguments)
+
+
+def test_which_devices_fit_without_reasons(world) -> None:
+    lines = [json.loads(line) for line in match("--fits").splitlines()]
+    assert lines == [
+        {"device": "cam-01", "variant": "digits/1/base"},
+        {"device": "cam-01", "variant": "digits/1/tiny"},
+        {"device": "cam-02", "variant": "digits/1/tiny"},
+    ]
+
+
+def test_fitting_by_some_constraints_only(world) -> None:
+    lines = match("--fits", "--only", "flash", "--variant", "digits/1/base").splitlines()
+    assert [json.loads(line)["device"] for line in lines] == ["cam-01", "cam-02"]
+
+
+def test_how_many_devices_each_variant_fits(world) -> None:
+    Device.objects.create(device_id="silent")  # has not described itself
+    counted = [json.loads(line) for line in match("--count", "--json").splitlines()]
+    assert counted == [
+        {"variant": "digits/1/base", "fits": 1, "unknown": 1, "does_not_fit": 1},
+        {"variant": "digits/1/tiny", "fits": 2, "unknown": 1, "does_not_fit": 0},
+    ]
+    table = match("--count")
+    assert "Does not fit" in table
+    assert "digits/1/base" in table
+
+
+@pytest.mark.parametrize("how", ["--fits", "--count"])
+def test_a_device_that_nobody_has_is_not_counted(world, how: str) -> None:
+    with pytest.raises(CommandError, match=how):
+        match(how, "--ram", "8kB")

@@ -17,6 +17,7 @@ from ontology.matching import Ranking, explain
 from registry.management import match_options
 from registry.management.tables import rendered
 from registry.models import Device, Variant
+from registry.services.fleet_matching import Coverage, FittingDevices, coverage, fitting_devices
 from registry.services.lookup import LookupFailed, find_device, find_variant
 from registry.services.matching import (
     PairVerdict,
@@ -50,17 +51,37 @@ class Command(BaseCommand):
         try:
             variants = _variants(options)
             if asked is not None or ranking is not None:
+                _refuse_whole_fleets(options)
                 self._in_order(options, asked, ranking, variants)
                 return
             devices = _devices(options["device"])
         except LookupFailed as error:
             raise CommandError(str(error)) from error
-        pairs = assess_all(devices, variants, options["only"])
+        if options["fits"]:
+            self._fits(fitting_devices(devices, variants, options["only"]))
+        elif options["count"]:
+            self._count(coverage(devices, variants, options["only"]), as_json=options["json"])
+        else:
+            self._pairs(options, assess_all(devices, variants, options["only"]))
+
+    def _pairs(self, options: dict[str, Any], pairs: Iterable[PairVerdict]) -> None:
         if options["json"] or (options["device"] is None and options["variant"] is None):
             for pair in pairs:
                 self.stdout.write(json.dumps(pair_json(pair)))
         else:
             self.stdout.write(rendered(_table(pairs)))
+
+    def _fits(self, found: Iterable[FittingDevices]) -> None:
+        for each in found:
+            for device in each.devices:
+                self.stdout.write(json.dumps({"device": device, "variant": str(each.variant)}))
+
+    def _count(self, found: Iterable[Coverage], *, as_json: bool) -> None:
+        if as_json:
+            for each in found:
+                self.stdout.write(json.dumps(coverage_json(each)))
+        else:
+            self.stdout.write(rendered(_coverage_table(found)))
 
     def _in_order(
         self,
@@ -76,6 +97,12 @@ class Command(BaseCommand):
                 self.stdout.write(json.dumps(ranked_json(name, row)))
         else:
             self.stdout.write(rendered(_ranked_table(name, rows, with_merit=ranking is not None)))
+
+
+def _refuse_whole_fleets(options: dict[str, Any]) -> None:
+    for name in ("fits", "count"):
+        if options[name]:
+            raise CommandError(f"--{name} is about devices of the inventory, not about an order")
 
 
 def _one_capacity(device_id: str | None, asked: WhatIf | None) -> tuple[str | None, Capacity]:
@@ -112,6 +139,16 @@ def pair_json(pair: PairVerdict) -> dict[str, Any]:
     }
 
 
+def coverage_json(found: Coverage) -> dict[str, Any]:
+    """One line of output for `--count`."""
+    return {
+        "variant": str(found.variant),
+        "fits": found.fits,
+        "unknown": found.unknown,
+        "does_not_fit": found.does_not_fit,
+    }
+
+
 def ranked_json(device_id: str | None, row: RankedVariant) -> dict[str, Any]:
     """One line of output in the order of merit; the device is null where nobody has it."""
     return {
@@ -128,6 +165,16 @@ def _table(pairs: Iterable[PairVerdict]) -> Table:
     for pair in pairs:
         verdict = _verdict_text(pair.verdict)
         table.add_row(pair.device.device_id, str(pair.variant), verdict, _why(pair.verdict))
+    return table
+
+
+def _coverage_table(found: Iterable[Coverage]) -> Table:
+    table = Table("Variant", box=None, pad_edge=False)
+    for title in ("Fits", "Unknown", "Does not fit"):
+        table.add_column(title, justify="right")
+    for each in found:
+        counts = (each.fits, each.unknown, each.does_not_fit)
+        table.add_row(str(each.variant), *(f"{count:,}" for count in counts))
     return table
 
 
