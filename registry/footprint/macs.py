@@ -39,11 +39,6 @@ class MacCount:
     unknown: tuple[str, ...] = ()
 
 
-def network_macs(network: Network) -> int | None:
-    """MACs of one run, or None where they do not follow from the file."""
-    return count_macs(network).macs
-
-
 def count_macs(network: Network) -> MacCount:
     """MACs of one run of the main subgraph. Bodies of loops and branches count once each."""
     whole = 0
