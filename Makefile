@@ -3,7 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint types floors pytest soak bench clean help
+# Comunica 5 needs Node 22; Debian has 18 and 20.
+COMUNICA := @comunica/query-sparql@4.5.0
+CLIENTS := var/clients/node_modules/.bin/comunica-sparql
+
+.PHONY: clients demo test lint types floors pytest soak bench clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +15,7 @@ help:
 	@echo "make test          linters, types, floors and every test"
 	@echo "make soak          the exhaustive fault sweeps"
 	@echo "make bench         every figure, as JSON under var/bench"
+	@echo "make clients       Comunica for the tests, with Node and npm, under var/clients"
 	@echo "make clean         remove .venv, caches and the demonstration; your installation stays"
 
 $(INSTALLED): requirements.txt
@@ -34,6 +39,11 @@ types: $(INSTALLED)
 floors: $(INSTALLED)
 	$(BIN)/lint-imports
 
+clients: $(CLIENTS)
+
+$(CLIENTS):
+	npm install --prefix var/clients --ignore-scripts --no-save --no-audit --no-fund --loglevel=error $(COMUNICA)
+
 pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not bench and not soak"
 
@@ -44,4 +54,4 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pytest -m bench
 
 clean:
-	rm -rf .venv var/demo var/bench .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv var/demo var/bench var/clients var/conformance .mypy_cache .ruff_cache .import_linter_cache .hypothesis

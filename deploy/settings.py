@@ -44,10 +44,12 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "corsheaders",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -111,7 +113,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "registry.api.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.BasicAuthentication",
+        "registry.api.authentication.BasicOnceVerified",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["registry.api.permissions.ModelPermissionsOrPublicRead"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -142,6 +144,25 @@ SPECTACULAR_SETTINGS = {
 }
 
 TINYFLEET_PUBLIC_READ = bool_setting("TINYFLEET_PUBLIC_READ", False)
+
+# Other sites' pages may read what they bring a password or a token for, and what is open to all.
+# Never with credentials: a page elsewhere cannot borrow the session of whoever looks at it.
+_ORIGINS = list_setting("TINYFLEET_CORS_ORIGINS", ["*"])
+CORS_ALLOW_ALL_ORIGINS = "*" in _ORIGINS
+CORS_ALLOWED_ORIGINS = [origin for origin in _ORIGINS if origin != "*"]
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = r"^/(sparql/?|\.well-known/void)$"
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "accept-language",
+    "authorization",
+    "cache-control",
+    "content-type",
+    "if-none-match",
+    "x-requested-with",
+]
+CORS_EXPOSE_HEADERS = ["etag", "allow", "accept-post", "www-authenticate"]
 
 # Addresses of the parts of one installation.
 WEB_HOST = text_setting("TINYFLEET_WEB_HOST", "127.0.0.1")
@@ -194,6 +215,7 @@ SPARQL_TIMEOUT_S = float_setting("TINYFLEET_SPARQL_TIMEOUT_S", 10.0)
 SPARQL_MEMORY_BYTES = bytes_setting("TINYFLEET_SPARQL_MEMORY_BYTES", 512 * 1024 * 1024)
 SPARQL_MAX_ROWS = int_setting("TINYFLEET_SPARQL_MAX_ROWS", 100_000)
 SPARQL_READERS = int_setting("TINYFLEET_SPARQL_READERS", 4)
+SPARQL_LISTED_GRAPHS_MAX = int_setting("TINYFLEET_SPARQL_LISTED_GRAPHS_MAX", 1_000)
 SPARQL_MAX_QUERY_BYTES = bytes_setting("TINYFLEET_SPARQL_MAX_QUERY_BYTES", 256 * 1024)
 BARE_BOARD_RAM_RESERVE = float_setting("TINYFLEET_BARE_BOARD_RAM_RESERVE", 0.5)
 BARE_BOARD_FLASH_RESERVE = float_setting("TINYFLEET_BARE_BOARD_FLASH_RESERVE", 0.5)

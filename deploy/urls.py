@@ -1,10 +1,11 @@
 """Every route of the installation."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from deploy.health import health
+from registry.api.service_description import VoidView
 from registry.api.sparql import SparqlView
 
 admin.site.index_title = "Overview"
@@ -14,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("registry.api.urls")),
     path("api/", include("orchestrator.api.urls")),
-    path("sparql", SparqlView.as_view(), name="sparql"),
+    re_path(r"^sparql/?$", SparqlView.as_view(), name="sparql"),
+    path(".well-known/void", VoidView.as_view(), name="void"),
     path("health", health, name="health"),
 ]

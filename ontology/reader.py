@@ -23,9 +23,10 @@ import pyoxigraph as ox
 
 from ontology.frames import read_frame, send
 from ontology.process_limits import limit_cpu, limit_memory, set_soft_limit
-from ontology.query_guard import names_dataset
+from ontology.query_dataset import BASE_IRI, named_graphs
 from ontology.results import (
     GraphFormat,
+    NotWritable,
     PerhapsTooManyRows,
     TableFormat,
     TooManyRows,
@@ -34,9 +35,16 @@ from ontology.results import (
     write_json,
     write_solutions,
 )
+from ontology.store_files import StoreFiles, store_files
 
 _POSITION = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
-_BASE_IRI = "https://w3id.org/tinyfleet/"
+
+
+class UnknownGraph(Exception):
+    """A query asks by FROM of a graph that is not in the store; nothing is fetched for it."""
+
+    def __init__(self, iri: str) -> None:
+        super().__init__(f"FROM <{iri}>: there is no such graph here, and none is fetched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +74,26 @@ class OpenStore:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._files: frozenset[tuple[str, int, int]] = frozenset()
+        self._files: StoreFiles = frozenset()
         self._store: ox.Store | None = None
 
     def current(self) -> ox.Store:
         """The store with everything that was committed before this call.
 
-        A commit lengthens the write-ahead log. The files are looked at before they are opened: what
-        is committed in between is seen now, and opened for once more at the next call.
+        The files are looked at before they are opened: what is committed in between is seen now,
+        and opened for once more at the next call.
         """
-        files = self._look()
+        files = store_files(self._path)
         while self._store is None or files != self._files:
             self._store = None  # closed first, so that two are never open at once
             try:
                 self._store, self._files = ox.Store.read_only(self._path), files
             except (OSError, RuntimeError):
                 # The writer may have removed a file between two looks of the engine.
-                before, files = files, self._look()
+                before, files = files, store_files(self._path)
                 if files == before:
                     raise
         return self._store
-
-    def _look(self) -> frozenset[tuple[str, int, int]]:
-        """Name, size and time of each file; RocksDB's own log of events says nothing of data."""
-        with os.scandir(self._path) as entries:
-            return frozenset(_look_at(each) for each in entries if not each.name.startswith("LO"))
-
-
-def _look_at(entry: os.DirEntry[str]) -> tuple[str, int, int]:
-    try:
-        stat = entry.stat()
-    except FileNotFoundError:  # the writer has just removed it
-        return entry.name, 0, 0
-    return entry.name, stat.st_size, stat.st_mtime_ns
 
 
 class _Lifeline:
@@ -129,6 +124,10 @@ def _answer(opened: OpenStore, request: Request) -> tuple[dict[str, Any], bytes]
         return {"status": "ok"}, _evaluate(opened, request)
     except SyntaxError as error:
         return _syntax_error(str(error)), b""
+    except UnknownGraph as error:
+        return {"status": "dataset", "detail": str(error)}, b""
+    except NotWritable as error:
+        return {"status": "format", "detail": f"{error}; ask for another format"}, b""
     except TooManyRows:
         return {"status": "too_many_rows"}, b""
     except MemoryError:
@@ -160,17 +159,32 @@ def _evaluate(opened: OpenStore, request: Request) -> bytes:
 
 
 def _query(store: ox.Store, request: Request) -> Any:
-    return store.query(request.query, base_iri=_BASE_IRI, **_dataset(request))
+    return store.query(request.query, base_iri=BASE_IRI, **_dataset(store, request))
 
 
-def _dataset(request: Request) -> dict[str, Any]:
-    """The protocol's dataset (SPARQL 1.1 Protocol, 2.1.4), or the query's own, or all graphs."""
+def _dataset(store: ox.Store, request: Request) -> dict[str, Any]:
+    """The protocol's dataset (SPARQL 1.1 Protocol, 2.1.4), or the query's own, or all graphs.
+
+    A graph that a parameter names and the store has not is empty: a store keeps no empty graphs, so
+    the two are the same. FROM says by the letter that a document is to be read, so it is refused.
+    """
     if not request.default_graphs and not request.named_graphs:
-        return {"use_default_graph_as_union": not names_dataset(request.query)}
+        own = named_graphs(request.query)
+        for iri in own:
+            if not _holds(store, iri):
+                raise UnknownGraph(iri)
+        return {"use_default_graph_as_union": not own}
     return {
         "default_graph": [ox.NamedNode(iri) for iri in request.default_graphs],
         "named_graphs": [ox.NamedNode(iri) for iri in request.named_graphs],
     }
+
+
+def _holds(store: ox.Store, iri: str) -> bool:
+    try:
+        return store.contains_named_graph(ox.NamedNode(iri))
+    except ValueError:  # no IRI at all
+        return False
 
 
 def _syntax_error(text: str) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from ontology.reader import Request
 
 
 class QueryFailed(Exception):
-    """A query that gave no answer. `kind` is syntax, time, memory, rows, busy or failed."""
+    """A query that gave no answer.
+
+    `kind` is syntax, dataset, format, time, memory, rows, busy or failed.
+    """
 
     def __init__(
         self, kind: str, detail: str, line: int | None = None, column: int | None = None
@@ -118,6 +121,8 @@ def _death(status: int, limits: QueryLimits) -> QueryFailed:
 def _failure(head: dict[str, Any], limits: QueryLimits) -> QueryFailed:
     if head["status"] == "syntax":
         return QueryFailed("syntax", head["detail"], head.get("line"), head.get("column"))
+    if head["status"] in {"dataset", "format"}:
+        return QueryFailed(head["status"], head["detail"])
     if head["status"] == "too_many_rows":
         detail = f"the answer has more rows than the limit of {limits.rows:,}; add a LIMIT"
         return QueryFailed("rows", detail)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any
@@ -19,7 +20,9 @@ import orjson
 import pyoxigraph as ox
 
 _XML_HEAD = '<?xml version="1.0"?>\n<sparql xmlns="http://www.w3.org/2005/sparql-results#"><head>'
+_ITS = 'xmlns:its="http://www.w3.org/2005/11/its" its:version="2.0"'
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
+_AS_REFERENCE = {"\r": "&#13;"}  # a bare one would be read as a line feed (XML 1.0, 2.11)
 _LANG_STRING = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
 
 
@@ -42,13 +45,22 @@ class GraphFormat(StrEnum):
     RDF_XML = "application/rdf+xml"
 
 
-_GRAPH_WRITERS = {
+GRAPH_WRITERS = {
     GraphFormat.TURTLE: ox.RdfFormat.TURTLE,
     GraphFormat.N_TRIPLES: ox.RdfFormat.N_TRIPLES,
     GraphFormat.N_QUADS: ox.RdfFormat.N_QUADS,
     GraphFormat.JSON_LD: ox.RdfFormat.JSON_LD,
     GraphFormat.RDF_XML: ox.RdfFormat.RDF_XML,
 }
+
+
+# XML 1.0 has no way at all to write these: control characters, U+FFFE and U+FFFF.
+_NO_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_XML_NAME_AT_END = re.compile(r"[^\W\d][\w.-]*\Z")
+
+
+class NotWritable(Exception):
+    """The answer holds what its format cannot express; other formats can."""
 
 
 class TooManyRows(Exception):
@@ -113,9 +125,35 @@ def write_solutions(
 
 
 def write_graph(triples: Iterable[ox.Triple], form: GraphFormat, max_rows: int) -> bytes:
-    """A graph's answer; TooManyRows beyond `max_rows` triples."""
-    written = ox.serialize(limited(triples, max_rows), format=_GRAPH_WRITERS[form])
-    return written or b""
+    """A graph's answer; TooManyRows beyond `max_rows` triples, NotWritable in RDF/XML only."""
+    counted = limited(triples, max_rows)
+    if form is GraphFormat.RDF_XML:
+        return _as_rdf_xml(counted)
+    return ox.serialize(counted, format=GRAPH_WRITERS[form]) or b""
+
+
+def _as_rdf_xml(triples: Iterable[ox.Triple]) -> bytes:
+    written = ox.serialize(_with_xml_names(triples), format=ox.RdfFormat.RDF_XML) or b""
+    # The engine leaves carriage returns as they are, and parsers read those as line feeds.
+    return _well_formed(written.replace(b"\r", b"&#13;"))
+
+
+def _with_xml_names(triples: Iterable[ox.Triple]) -> Iterator[ox.Triple]:
+    """The triples; NotWritable where a predicate does not end as an element's name does."""
+    seen = set()
+    for triple in triples:
+        predicate = triple.predicate.value
+        if predicate not in seen and not _XML_NAME_AT_END.search(predicate):
+            raise NotWritable(f"RDF/XML has no way to write the predicate <{predicate}>")
+        seen.add(predicate)
+        yield triple
+
+
+def _well_formed(xml: bytes) -> bytes:
+    if found := _NO_XML.search(xml):
+        character = ord(found[0].decode())
+        raise NotWritable(f"XML has no way to write the character U+{character:04X}")
+    return xml
 
 
 def limited(rows: Iterable[Any], max_rows: int) -> Iterator[Any]:
@@ -147,7 +185,8 @@ def _json_term(term: Any) -> dict[str, Any]:
 
 def _literal_kind(term: ox.Literal) -> dict[str, str]:
     if term.language:
-        return {"xml:lang": term.language}
+        direction = {"its:dir": term.direction.value} if term.direction else {}
+        return {"xml:lang": term.language, **direction}
     plain = term.datatype.value in {_XSD_STRING, _LANG_STRING}
     return {} if plain else {"datatype": term.datatype.value}
 
@@ -164,7 +203,7 @@ def _as_xml(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
                 out.write(f"<binding name={quoteattr(name)}>{_xml_term(term)}</binding>")
         out.write("</result>")
     out.write("</results></sparql>")
-    return out.getvalue().encode()
+    return _well_formed(out.getvalue().encode())
 
 
 def _xml_term(term: Any) -> str:
@@ -174,7 +213,8 @@ def _xml_term(term: Any) -> str:
         return f"<bnode>{escape(term.value)}</bnode>"
     if isinstance(term, ox.Literal):
         kind = "".join(f" {key}={quoteattr(text)}" for key, text in _literal_kind(term).items())
-        return f"<literal{kind}>{escape(term.value)}</literal>"
+        its = f" {_ITS}" if term.direction else ""
+        return f"<literal{kind}{its}>{escape(term.value, _AS_REFERENCE)}</literal>"
     parts = (("subject", term.subject), ("predicate", term.predicate), ("object", term.object))
     inner = "".join(f"<{name}>{_xml_term(part)}</{name}>" for name, part in parts)
     return f"<triple>{inner}</triple>"

@@ -1,0 +1,69 @@
+"""The graphs that a query names by FROM and FROM NAMED (SPARQL 1.1 Query, section 13.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+from ontology.query_guard import Token, tokens
+
+BASE_IRI = "https://w3id.org/tinyfleet/"  # what relative IRIs of a query without BASE stand upon
+
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_DECLARING = {"BASE", "PREFIX"}
+
+
+@dataclass(slots=True)
+class _Prologue:
+    """What BASE and PREFIX have said so far."""
+
+    base: str = BASE_IRI
+    prefixes: dict[str, str] = field(default_factory=dict)
+
+    def resolve(self, token: Token) -> str | None:
+        """The IRI that a token stands for; None for what is none, which the engine refuses."""
+        if token.kind == "iri":
+            return urljoin(self.base, token.text[1:-1])
+        prefix, _, local = token.text.partition(":")
+        known = token.kind == "prefixed" and prefix in self.prefixes
+        return self.prefixes[prefix] + local.replace("\\", "") if known else None
+
+    def declare(self, words: Iterator[Token], word: str) -> None:
+        name = next(words, None) if word == "PREFIX" else None
+        target = next(words, None)
+        iri = self.resolve(target) if target else None
+        if iri is not None and name is not None:
+            self.prefixes[name.text.removesuffix(":")] = iri
+        elif iri is not None:
+            self.base = iri
+
+
+def named_graphs(query: str) -> tuple[str, ...]:
+    """The IRIs of the graphs in the query's dataset clauses, none where it has no such clause."""
+    prologue, found = _Prologue(), []
+    words = tokens(_unescaped(query))
+    for token in words:
+        word = token.text.upper() if token.kind == "word" else ""
+        if word in _DECLARING:
+            prologue.declare(words, word)
+        elif word == "FROM" and (iri := _source(words, prologue)) is not None:
+            found.append(iri)
+    return tuple(dict.fromkeys(found))
+
+
+def _source(words: Iterator[Token], prologue: _Prologue) -> str | None:
+    source = next(words, None)
+    if source is not None and source.text.upper() == "NAMED":
+        source = next(words, None)
+    return prologue.resolve(source) if source is not None else None
+
+
+def _unescaped(query: str) -> str:
+    """Code point escapes come before the grammar (section 19.2)."""
+    return _ESCAPED.sub(lambda match: _character(int(match[1] or match[2], 16), match[0]), query)
+
+
+def _character(point: int, escape: str) -> str:
+    return chr(point) if point <= 0x10FFFF else escape
