@@ -144,10 +144,11 @@ def mlflow() -> ProcessSpec:
 
 
 def web() -> ProcessSpec:
-    """Admin, REST and SPARQL."""
+    """Admin, REST, SPARQL and the Things directory."""
     endpoint = _endpoint("web")
     argv = [sys.executable, "-m", "uvicorn", "deploy.asgi:application", "--no-access-log"]
     argv += ["--host", endpoint.host, "--port", str(endpoint.port), "--lifespan", "off"]
+    argv += ["--timeout-graceful-shutdown", "3"]  # streams of events end when they are told to
     return ProcessSpec("web", argv, endpoint=endpoint, url=f"http://{endpoint}/")
 
 

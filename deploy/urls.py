@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("orchestrator.api.urls")),
     re_path(r"^sparql/?$", SparqlView.as_view(), name="sparql"),
     path(".well-known/void", VoidView.as_view(), name="void"),
+    path("", include("registry.api.directory_urls")),
     path("health", health, name="health"),
 ]

@@ -14,7 +14,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from orchestrator.services import learning, leases, rollouts
-from registry.services import graph_sync
+from registry.services import graph_sync, thing_directory, thing_events
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,14 @@ def parts() -> list[Part]:
         Part("rollouts", rollouts.tick),
         Part("graph", lambda now: graph_sync.drain(store, _DRAIN_LIMIT)),
         Part("learning", learning.tick),
+        Part("things", _look_after_things),
     ]
+
+
+def _look_after_things(now: datetime) -> int:
+    """End registrations that have expired, and number events, so that old ones are forgotten."""
+    thing_events.latest()
+    return thing_directory.purge(now)
 
 
 class Scheduler:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS, BasePermission, DjangoModelPermissions
@@ -31,3 +32,23 @@ class ModelPermissionsOrPublicRead(DjangoModelPermissions):
         if request.method in SAFE_METHODS:
             return may_read(request)
         return super().has_permission(request, view)
+
+
+class ThingPermissions(BasePermission):
+    """Reading as `may_read` says; a thing in the directory is a device, and written as one.
+
+    What may be both a creation and a change, as a PUT, takes the permissions for both.
+    """
+
+    _NEEDED: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "POST": ("registry.add_device",),
+        "PUT": ("registry.add_device", "registry.change_device"),
+        "PATCH": ("registry.change_device",),
+        "DELETE": ("registry.delete_device",),
+    }
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        needed = self._NEEDED.get(request.method or "")
+        if needed is None:
+            return may_read(request)
+        return bool(request.user.is_authenticated and request.user.has_perms(needed))

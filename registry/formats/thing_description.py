@@ -21,6 +21,7 @@ from registry.formats.td.context import Terms, read_context
 from registry.formats.td.document import read_document
 from registry.formats.td.node import Node, Reading
 from registry.formats.td.refusal import DescriptionError, DescriptionLimits, Remark
+from registry.formats.td.registration import Lifetime, read_lifetime
 from registry.formats.td.thing import ThingDescription, read_thing
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "DescriptionError",
     "DescriptionLimits",
     "DeviceDescription",
+    "Lifetime",
     "Remark",
     "ThingDescription",
     "parse_description",
@@ -39,10 +41,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DeviceDescription:
-    """What a Thing Description says in W3C's terms and in ours, and what is odd about it."""
+    """What a Thing Description says in W3C's terms and in ours, and what is odd about it.
+
+    `lifetime` is how long it wants to be registered in a directory.
+    """
 
     thing: ThingDescription
     capacity: DeclaredCapacity
+    lifetime: Lifetime = Lifetime()
     remarks: tuple[Remark, ...] = ()
 
 
@@ -50,7 +56,8 @@ def parse_description(payload: bytes, limits: DescriptionLimits) -> DeviceDescri
     """The facts in a Thing Description, or DescriptionError: what is wrong, where, how to mend."""
     root = _root(payload, limits)
     thing = read_thing(root, limits.max_affordances)
-    return DeviceDescription(thing, read_capacity(root), tuple(root.reading.remarks))
+    capacity, lifetime = read_capacity(root), read_lifetime(root)
+    return DeviceDescription(thing, capacity, lifetime, tuple(root.reading.remarks))
 
 
 def parse_thing(payload: bytes, limits: DescriptionLimits) -> ThingDescription:

@@ -6,6 +6,12 @@ from registry.models.hardware import BoardType, FirmwareBuild, OnboardSensor, Ru
 from registry.models.measurements import Measurement, Remark
 from registry.models.networks import Artifact, NoArtifact, RegisteredModel, Release, Variant
 from registry.models.techniques import CitedWork, Technique
+from registry.models.things import (
+    ThingEvent,
+    ThingEventCounter,
+    ThingEventKind,
+    ThingRegistration,
+)
 
 __all__ = [
     "Artifact",
@@ -26,5 +32,9 @@ __all__ = [
     "Runtime",
     "SubjectKind",
     "Technique",
+    "ThingEvent",
+    "ThingEventCounter",
+    "ThingEventKind",
+    "ThingRegistration",
     "Variant",
 ]

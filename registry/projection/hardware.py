@@ -118,7 +118,8 @@ def describe_device(device: Device) -> Description:
         subject.is_to("tf:profile", UNDESCRIBED_IRI)
     else:
         _describe_ability(subject, device.profile)
-    describe_thing(subject, device.td)
+    registration = getattr(device, "registration", None)
+    describe_thing(subject, device.td, registration.thing_id if registration else None)
     return subject
 
 

@@ -75,7 +75,7 @@ SOURCES: Mapping[SubjectKind, Source] = {
     ),
     SubjectKind.PROFILE: Source(profiles_with_capacity, "digest__in", hardware.describe_profile),
     SubjectKind.DEVICE: Source(
-        lambda: Device.objects.prefetch_related(
+        lambda: Device.objects.select_related("registration").prefetch_related(
             "fleets", "profile", Prefetch("installed", Variant.objects.only("pk"))
         ),
         "device_id__in",

@@ -80,8 +80,10 @@ def description_limits() -> DescriptionLimits:
     )
 
 
-def describe_thing(device: Description, td: str) -> None:
+def describe_thing(device: Description, td: str, registered_as: str | None = None) -> None:
     """Add what a device's Thing Description says; nothing where there is none that we accept.
+
+    `registered_as` names in the directory a description that has no id of its own.
 
     One that was accepted under other settings or an earlier rule is kept and not projected.
     """
@@ -92,7 +94,7 @@ def describe_thing(device: Description, td: str) -> None:
     except DescriptionError as error:
         log.warning("description_not_projected", device=device.iri.value, error=str(error))
         return
-    _describe_identity(device, thing)
+    _describe_identity(device, thing, thing.id or registered_as)
     for affordance in thing.affordances:
         _describe_affordance(device, affordance, thing)
     _describe_forms(device, thing.forms, "")
@@ -107,8 +109,8 @@ def describe_thing(device: Description, td: str) -> None:
         _describe_scheme(device, name, thing.schemes[name].scheme)
 
 
-def _describe_identity(device: Description, thing: ThingDescription) -> None:
-    device.has("tf:thingIdentifier", thing.id)
+def _describe_identity(device: Description, thing: ThingDescription, identity: str | None) -> None:
+    device.has("tf:thingIdentifier", identity)
     _describe_label(device, thing.label, thing.terms.language)
     if not thing.label.description.default:  # so that whoever asks what things are finds all
         _describe_text(device, "td:description", thing.label.title, thing.terms.language)

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
 from registry.formats.td.refusal import shown
 from registry.formats.thing_description import (
@@ -27,6 +28,7 @@ from registry.models import (
     Runtime,
 )
 from registry.projection.things import description_limits
+from registry.services import registrations
 from registry.services.changes import Change
 from registry.services.device_names import OWN_URN, device_id_for, readable_id
 from registry.services.profiles import bare_profile, digest_of, profile_for
@@ -57,11 +59,11 @@ def describe_device(device: Device, td: bytes) -> Device:
     where the description is malformed, another thing's, or of a board that the catalogue lacks.
     The same description again writes nothing.
     """
-    said = _parse(td)
+    said = parse(td)
     _check_own(said.thing.id, device)
     with transaction.atomic():
         row = Device.objects.select_for_update().get(pk=device.pk)
-        _apply(row, td, said)
+        apply_description(row, td, said)
     device.td, device.profile = row.td, row.profile
     return row
 
@@ -80,21 +82,22 @@ def import_thing(td: bytes) -> Described:
     A thing is known again by its `id`; one without is what its description says, byte for byte.
     Raises DescriptionError as `describe_device` does, and then changes nothing.
     """
-    said = _parse(td)
+    said = parse(td)
     device_id = _device_id(said, td)
     with transaction.atomic():
         row, is_new = Device.objects.select_for_update().get_or_create(device_id=device_id)
-        changed = _apply(row, td, said)
+        changed = apply_description(row, td, said)
     outcome = Change.UPDATED if changed else Change.UNCHANGED
     return Described(device_id, Change.CREATED if is_new else outcome, said.remarks)
 
 
 def device_id_of(td: bytes) -> str:
     """The device that a description is of, or would be; DescriptionError where it is refused."""
-    return _device_id(_parse(td), td)
+    return _device_id(parse(td), td)
 
 
-def _parse(td: bytes) -> DeviceDescription:
+def parse(td: bytes) -> DeviceDescription:
+    """What a description says, or DescriptionError within this installation's limits."""
     return parse_description(td, description_limits())
 
 
@@ -104,15 +107,19 @@ def _device_id(said: DeviceDescription, td: bytes) -> str:
     return readable_id(thing.title, td) if thing.id is None else device_id_for(thing.id)
 
 
-def _apply(row: Device, td: bytes, said: DeviceDescription) -> bool:
-    """Store the description and its profile; whether that changed anything."""
-    profile, text = _profile(said.capacity), td.decode("utf-8")
-    if row.td == text and row.profile_id == (profile.pk if profile else None):
-        return False
-    row.td, row.profile = text, profile
-    row.save(update_fields=["td", "profile"])
-    log.info("device_described", device=row.device_id, board=said.capacity.board)
-    return True
+def apply_description(row: Device, td: bytes, said: DeviceDescription, local_id: str = "") -> bool:
+    """Store a description, its profile and its registration; whether the device is another now.
+
+    Call with the row locked. `local_id` is the name in the directory of a description without id.
+    """
+    profile, before, text = _profile(said.capacity), row.td, td.decode("utf-8")
+    changed = before != text or row.profile_id != (profile.pk if profile else None)
+    if changed:
+        row.td, row.profile = text, profile
+        row.save(update_fields=["td", "profile"])
+        log.info("device_described", device=row.device_id, board=said.capacity.board)
+    registrations.keep(row, registrations.Announced(said, before, timezone.now(), local_id))
+    return changed
 
 
 def _profile(said: DeclaredCapacity) -> CapabilityProfile | None:
