@@ -24,6 +24,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             {"title": "Overview", "icon": "dashboard", "link": reverse_lazy("admin:index")},
             _page("Devices", "memory", "registry_device"),
+            _page("Things directory", "menu_book", "registry_thingregistration"),
             _page("Fleets", "workspaces", "registry_fleet"),
             _page("Capability profiles", "fingerprint", "registry_capabilityprofile"),
             _page("Enrolment tokens", "key", "orchestrator_enrolmenttoken"),

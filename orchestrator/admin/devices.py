@@ -17,10 +17,15 @@ from ontology.matching import explain
 from orchestrator.admin.confirmation import ask_first
 from orchestrator.models import Deployment, DeviceShadow
 from orchestrator.services import enrolment
-from registry.admin.columns import link_to
+from registry.admin.columns import DEVICE_COLOURS, link_to
 from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 from registry.models import Device, DeviceStatus, Release, Variant
 from registry.services import matching
+
+_ACCEPTED_BY_KEY = "it becomes a member with the key and the secret that it offered."
+_ACCEPTED_BY_DESCRIPTION = (
+    "it becomes a member; only its description is known, so to connect it needs a token."
+)
 
 
 class DeploymentInline(ReadOnlyInline):
@@ -40,10 +45,11 @@ class DeviceAdmin(ReadOnlyAdmin):
     list_display = ["device_id", "board", "status_label", "online", "runs", "seen"]
     list_filter = ["status", "profile__board", "fleets", "installed", "shadow__online"]
     search_fields = ["device_id", "iri", "description", "profile__board__name"]
+    search_fields += ["registration__thing_id"]
     list_select_related = ["profile__board", "installed__release__model", "shadow"]
-    fields = ["device_id", "iri", "description", "status", "profile", "fleets", "installed"]
-    fields += ["what_fits", "td"]
-    readonly_fields = ["what_fits", "td"]  # a form would change its line ends
+    fields = ["device_id", "iri", "thing", "description", "status", "profile", "fleets"]
+    fields += ["installed", "what_fits", "td"]
+    readonly_fields = ["thing", "what_fits", "td"]  # a form would change its line ends
     inlines = [ShadowInline, DeploymentInline]
     actions_detail = ["accept", "reject", "revoke"]
 
@@ -61,16 +67,7 @@ class DeviceAdmin(ReadOnlyAdmin):
     def board(self, device: Device) -> str:
         return device.profile.board.name if device.profile else "–"
 
-    @display(
-        description="Status",
-        ordering="status",
-        label={
-            "accepted": "success",
-            "pending": "warning",
-            "rejected": "danger",
-            "revoked": "danger",
-        },
-    )
+    @display(description="Status", ordering="status", label=DEVICE_COLOURS)
     def status_label(self, device: Device) -> str:
         return device.status
 
@@ -88,6 +85,10 @@ class DeviceAdmin(ReadOnlyAdmin):
         shadow = getattr(device, "shadow", None)
         return shadow.last_seen_at if shadow else None
 
+    @display(description="In the Things directory as")
+    def thing(self, device: Device) -> str:
+        return link_to(getattr(device, "registration", None))
+
     @display(description="What fits, and why not")
     def what_fits(self, device: Device) -> str:
         if device.profile is None:
@@ -103,7 +104,8 @@ class DeviceAdmin(ReadOnlyAdmin):
 
     @action(description="Accept", icon="check", permissions=["admit"])
     def accept(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        effect = "it becomes a member with the key and the secret that it offered."
+        described = Device.objects.filter(pk=object_id, public_key="").exists()
+        effect = _ACCEPTED_BY_DESCRIPTION if described else _ACCEPTED_BY_KEY
 
         def act(device: Device) -> str:
             enrolment.accept_pending(device, timezone.now())

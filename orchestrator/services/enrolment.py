@@ -68,7 +68,8 @@ def enrol(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
 def accept_pending(device: Device, now: datetime) -> None:
     """An operator lets a waiting device in, with the key and secret that it offered.
 
-    Raises NotWaiting for any other: one that was turned away has no secret any more.
+    One of which only the Thing Description is known becomes a member without either: to connect it
+    needs a token. Raises NotWaiting for any other: one that was turned away has no secret any more.
     """
     device = _waiting(device)
     accept_device(device.device_id, public_key=device.public_key, at=now)
@@ -119,7 +120,7 @@ def _waiting(device: Device) -> Device:
     row = Device.objects.select_for_update().get(pk=device.pk)
     if row.status != DeviceStatus.PENDING:
         raise NotWaiting(f"{row.device_id} does not wait: it is {row.status}.")
-    if not row.public_key:
+    if not row.public_key and not row.td:
         raise NotWaiting(f"{row.device_id} does not wait: only its description was brought.")
     return row
 
@@ -171,6 +172,8 @@ def _without_token(device: Device | None, enrolment: Enrolment, now: datetime) -
         return _pending("an operator has to accept this device")
     if device.status == DeviceStatus.PENDING:
         return _pending("another key waits under this name; the operator has to decide on it")
+    if device.status == DeviceStatus.ACCEPTED and not device.public_key:
+        return _pending("this device was accepted by its description; a fresh token is needed")
     if device.status == DeviceStatus.ACCEPTED:
         return _pending("this device is a member with other keys; a fresh token is needed")
     return _rejected(f"this device was {device.status}; a fresh token is needed")

@@ -8,6 +8,13 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
 
+# How a device's status is coloured.
+DEVICE_COLOURS = {
+    "accepted": "success",
+    "pending": "warning",
+    "rejected": "danger",
+    "revoked": "danger",
+}
 _STEPS = ((1024 * 1024, "MiB"), (1024, "KiB"))
 
 

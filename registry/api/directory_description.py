@@ -75,11 +75,18 @@ def description(base: str) -> dict[str, Any]:
     }
 
 
-def _form(method: str, href: str, status: int, content_type: str = "", **more: Any) -> Any:
-    """A form with what a success says; refusals are problems."""
-    response: dict[str, Any] = {"description": "Success response", "htv:statusCodeValue": status}
-    if content_type:
-        response["contentType"] = content_type
+def _form(
+    method: str, href: str, status: int, content_type: str = "application/td+json", **more: Any
+) -> dict[str, Any]:
+    """A form with what a success says; refusals are problems.
+
+    A response states its content type even where it has no content (TD 1.1, section 5.3.4.2).
+    """
+    response: dict[str, Any] = {
+        "description": "Success response",
+        "contentType": content_type,
+        "htv:statusCodeValue": status,
+    }
     refusals = [
         {"contentType": _PROBLEM, "htv:statusCodeValue": code, "success": False}
         for code in more.pop("refusals", (400, 404))

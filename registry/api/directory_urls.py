@@ -6,7 +6,7 @@ from django.urls import URLPattern, path, re_path
 
 from registry.api.directory_description import DirectoryDescriptionView
 from registry.api.directory_view import NowhereView
-from registry.api.thing_events import EventsView
+from registry.api.thing_events import EventsOfOneKindView, EventsView
 from registry.api.thing_search import SearchJsonPathView, SearchSparqlView, SearchXPathView
 from registry.api.things import ThingsView, ThingView
 from registry.models import ThingEventKind
@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("things/<path:thing_id>", ThingView.as_view(), name="thing"),
     path("events", EventsView.as_view(), name="thing-events"),
     *(
-        path(f"events/{kind}", EventsView.as_view(), {"kind": kind}, name=kind.replace("_", "-"))
+        path(f"events/{kind}", EventsOfOneKindView.as_view(kinds=(kind,)), name=kind)
         for kind in ThingEventKind.values
     ),
     path("search/sparql", SearchSparqlView.as_view(), name="search-sparql"),

@@ -25,7 +25,9 @@ _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class EventsView(DirectoryView):
-    """A stream of events of every kind, or of one."""
+    """A stream of events of every kind."""
+
+    kinds = tuple(ThingEventKind.values)
 
     @extend_schema(
         operation_id="things_events",
@@ -38,17 +40,21 @@ class EventsView(DirectoryView):
         ],
         responses={(200, EVENT_STREAM): OpenApiTypes.STR},
     )
-    def get(self, request: Request, kind: str | None = None) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponse:
         """What happens from now on, or after the event that Last-Event-ID names."""
         answer_type(request, (EVENT_STREAM,))
-        kinds = tuple(ThingEventKind.values) if kind is None else (kind,)
-        subscription = Subscription(kinds, yes_or_no(request, "diff"), _last_known(request))
+        subscription = Subscription(self.kinds, yes_or_no(request, "diff"), _last_known(request))
         response = HttpResponse(content_type=EVENT_STREAM)
         response["Cache-Control"] = "no-store"
         response["X-Accel-Buffering"] = "no"  # or nginx keeps events to itself
         if request.method != "HEAD":
             response[STREAM_HEADER] = subscription.to_text()
         return response
+
+
+@extend_schema(exclude=True)
+class EventsOfOneKindView(EventsView):
+    """The same of one kind, which stands in the address."""
 
 
 def _last_known(request: Request) -> int | None:

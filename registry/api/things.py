@@ -13,11 +13,11 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.gzip import gzip_page
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from registry.api.directory_view import DirectoryView
-from registry.api.fields import ObjectField
 from registry.api.thing_requests import (
     DESCRIPTION_TYPES,
     FORMATS,
@@ -37,7 +37,7 @@ from registry.services.registrations import exposed
 _TAGS = ["things"]
 _ID = OpenApiParameter("thing_id", str, OpenApiParameter.PATH, description="The TD's id, an IRI")
 _DONE = OpenApiResponse(description="Done")
-_BODY = {media_type: ObjectField() for media_type in DESCRIPTION_TYPES}
+_BODY = dict.fromkeys(DESCRIPTION_TYPES, OpenApiTypes.OBJECT)
 
 
 @method_decorator(gzip_page, name="dispatch")
@@ -53,7 +53,7 @@ class ThingsView(DirectoryView):
             OpenApiParameter("after", str, description="Begin behind this id; in next links"),
             OpenApiParameter("format", str, enum=FORMATS, description="array by default"),
         ],
-        responses={(200, media_type): ObjectField() for media_type in LIST_TYPES},
+        responses={(200, media_type): OpenApiTypes.OBJECT for media_type in LIST_TYPES},
     )
     def get(self, request: Request) -> HttpResponse:
         """A page of descriptions in the order of their ids."""
@@ -90,7 +90,7 @@ class ThingView(DirectoryView):
         operation_id="things_retrieve",
         tags=_TAGS,
         parameters=[_ID],
-        responses={(200, media_type): ObjectField() for media_type in DESCRIPTION_TYPES},
+        responses={(200, media_type): OpenApiTypes.OBJECT for media_type in DESCRIPTION_TYPES},
     )
     def get(self, request: Request, thing_id: str) -> HttpResponse:
         """The description as it came, with its id and its registration."""
@@ -111,19 +111,19 @@ class ThingView(DirectoryView):
         """Register a description under its id, or replace it."""
         body = body_of(request, DESCRIPTION_TYPES)
         saved = thing_directory.put(thing_id, body, precondition(request))
-        return _created(saved.row) if saved.is_new else _no_content(saved.row)
+        return _created(saved.row) if saved.is_new else _empty(204, saved.row)
 
     @extend_schema(
         operation_id="things_patch",
         tags=_TAGS,
         parameters=[_ID],
-        request={media_type: ObjectField() for media_type in PATCH_TYPES},
+        request=dict.fromkeys(PATCH_TYPES, OpenApiTypes.OBJECT),
         responses={204: _DONE},
     )
     def patch(self, request: Request, thing_id: str) -> HttpResponse:
         """Change parts of a description: a JSON merge patch (RFC 7396)."""
         body = body_of(request, PATCH_TYPES)
-        return _no_content(thing_directory.patch(thing_id, body, precondition(request)))
+        return _empty(204, thing_directory.patch(thing_id, body, precondition(request)))
 
     @extend_schema(
         operation_id="things_delete", tags=_TAGS, parameters=[_ID], responses={204: _DONE}
@@ -131,7 +131,7 @@ class ThingView(DirectoryView):
     def delete(self, request: Request, thing_id: str) -> HttpResponse:
         """End a registration. A device that was decided on stays in the inventory."""
         thing_directory.delete(thing_id, precondition(request))
-        return HttpResponse(status=204)
+        return _empty(204)
 
 
 def _json(body: Any, media_type: str) -> HttpResponse:
@@ -142,15 +142,17 @@ def _json(body: Any, media_type: str) -> HttpResponse:
 
 
 def _created(row: ThingRegistration) -> HttpResponse:
-    response = HttpResponse(status=201)
+    response = _empty(201, row)
     response["Location"] = f"/things/{quote(row.thing_id, safe=':')}"
-    response["ETag"] = _tag(row)
     return response
 
 
-def _no_content(row: ThingRegistration) -> HttpResponse:
-    response = HttpResponse(status=204)
-    response["ETag"] = _tag(row)
+def _empty(status: int, row: ThingRegistration | None = None) -> HttpResponse:
+    """No body, so no type of one; the state that the thing is in now, if it is there."""
+    response = HttpResponse(status=status)
+    del response["Content-Type"]
+    if row is not None:
+        response["ETag"] = _tag(row)
     return response
 
 

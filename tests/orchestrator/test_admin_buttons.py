@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -12,8 +13,10 @@ from django.urls import reverse
 from orchestrator.models import Rollout
 from orchestrator.services import enrolment
 from registry.models import Device
+from registry.services import thing_directory
 from tests.orchestrator.members import Identity
 from tests.orchestrator.rollout_world import NOW, make_devices, make_release, make_rollout
+from tests.registry.td_samples import THING
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +118,33 @@ def test_an_accepted_device_gets_its_account(
     with django_capture_on_commit_callbacks(execute=True):
         press(operator, button(waiting, "accept"))
     assert "pump-1:" in (settings.BROKER_DIR / "passwords").read_text()
+
+
+@pytest.fixture
+def described(db) -> Device:
+    """A device that is known by its registered description alone."""
+    thing_directory.put(THING["id"], json.dumps(THING).encode())
+    return Device.objects.get()
+
+
+@pytest.mark.parametrize(("name", "status"), [("accept", "accepted"), ("reject", "rejected")])
+def test_an_operator_decides_on_a_registered_thing(operator, described, name, status) -> None:
+    page = operator.get(reverse("admin:registry_device_change", args=[described.pk]))
+    assert THING["id"] in page.content.decode()
+    assert button(described, name) in page.content.decode()
+    press(operator, button(described, name))
+    described.refresh_from_db()
+    assert described.status == status
+
+
+def test_it_is_said_that_an_accepted_thing_needs_a_token(operator, described) -> None:
+    assert "it needs a token" in operator.get(button(described, "accept")).content.decode()
+    press(operator, button(described, "accept"))
+    identity = Identity(described.device_id)
+    result = enrolment.enrol(identity.enrolment(), NOW)
+    assert (result.answer.value, "token" in result.reason) == ("pending", True)
+    token = enrolment.issue_token(described.device_id, NOW)
+    assert enrolment.enrol(identity.enrolment(token), NOW).answer.value == "accepted"
 
 
 def test_accept_and_reject_are_offered_to_a_waiting_device_only(operator, waiting) -> None:
