@@ -35,7 +35,7 @@ def describe_as_published(variant: Description, need: Need, category: str, train
         metric.has("nnet:hasMetricValue", round(accuracy * 100, 6))
         variant.is_to("nnet:hasMetric", metric.iri.value)
     variant.is_to("nnet:hasCategory", _category(category, accuracy))
-    variant.has("nnet:trainingDataset", _link_or_words(trained_on))
+    variant.has("nnet:trainingDataset", link_or_words(trained_on))
 
 
 def _category(stated: str, accuracy: float | None) -> str | None:
@@ -82,6 +82,6 @@ def _describe_input(variant: Description, need: Need) -> None:
         source.is_to("ssn_extend:provideInput", whole.iri.value)
 
 
-def _link_or_words(text: str) -> Value:
+def link_or_words(text: str) -> Value:
     """An address as a thing, so that it can be followed; anything else as it is written."""
     return (link(text) if "://" in text else None) or text

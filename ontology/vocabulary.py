@@ -123,6 +123,15 @@ def observed_property(sensor: str) -> str | None:
     return None
 
 
+def notation_of(kind: str, name: str) -> str:
+    """How files write an individual of a class, by its local name: CONV_2D for Conv2D.
+
+    The name itself for one that the ontology does not know.
+    """
+    known = (text for text, iri in _noted(kind).items() if iri.endswith(f"#{name}"))
+    return next(known, name)
+
+
 def noted(kind: str, notation: str | None) -> str | None:
     """The individual of a class that other vocabularies write so, e.g. nnet:Conv2D for CONV_2D."""
     return None if notation is None else _noted(kind).get(notation)

@@ -5,13 +5,21 @@ published descriptions; `devices` and `networks` read the shapes of S3N, SSN and
 """
 
 from ontology.descriptions.documents import DocumentLimits, DocumentParser, DocumentRefused
-from ontology.descriptions.facts import DescribedDevice, DescribedNetwork, Descriptions
-from ontology.descriptions.reading import read_descriptions
+from ontology.descriptions.facts import (
+    DescribedAffordance,
+    DescribedDevice,
+    DescribedLayer,
+    DescribedNetwork,
+    Descriptions,
+)
+from ontology.descriptions.reading import count_subjects, read_descriptions
 from ontology.descriptions.terms import DescriptionRefused, Graph, Mend
 from ontology.descriptions.words import plain
 
 __all__ = [
+    "DescribedAffordance",
     "DescribedDevice",
+    "DescribedLayer",
     "DescribedNetwork",
     "DescriptionRefused",
     "Descriptions",
@@ -20,6 +28,7 @@ __all__ = [
     "DocumentRefused",
     "Graph",
     "Mend",
+    "count_subjects",
     "plain",
     "read_descriptions",
 ]

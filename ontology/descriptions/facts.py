@@ -7,9 +7,28 @@ from dataclasses import dataclass
 from ontology.descriptions.terms import Mend
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class DescribedForm:
+    """Where something is done, by which operations, in small letters, and as what it is told."""
+
+    target: str
+    operations: tuple[str, ...] = ()
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedAffordance:
+    """A property, action or event of a thing."""
+
+    kind: str
+    name: str
+    description: str = ""
+    forms: tuple[DescribedForm, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class DescribedDevice:
-    """A unit with the memory that is free for networks, and the kinds of its sensors."""
+    """A unit: the memory that is free for networks, the kinds of its sensors, what it offers."""
 
     iri: str
     name: str
@@ -17,6 +36,27 @@ class DescribedDevice:
     ram_bytes: int | None = None
     flash_bytes: int | None = None
     sensors: tuple[str, ...] | None = None
+    affordances: tuple[DescribedAffordance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedLayer:
+    """A layer, its names being the local ones of the TinyML schema, such as Conv2D."""
+
+    kind: str
+    activation: str = ""
+    precision: str = ""
+    shape_in: tuple[int, ...] | None = None
+    shape_out: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credits:
+    """Who made a network, when, and where it is told of: words or addresses."""
+
+    creator: str = ""
+    dated: str = ""
+    citation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +64,8 @@ class DescribedNetwork:
     """A network with its published figures; `accuracy` is a fraction.
 
     `category` is the local name of one of the TinyML schema's categories, such as Classification;
-    `data_source` an address or words; `origin` who made it, when, and where it is told of;
-    `runtimes` the interpreters that it is said to run on.
+    `data_source` an address or words; `runtimes` the interpreters that it is said to run on;
+    `layers` stand in their order.
     """
 
     iri: str
@@ -33,7 +73,7 @@ class DescribedNetwork:
     description: str = ""
     category: str = ""
     data_source: str = ""
-    origin: str = ""
+    credits: Credits = Credits()
     precision: str = ""
     ram_bytes: int | None = None
     flash_bytes: int | None = None
@@ -41,6 +81,7 @@ class DescribedNetwork:
     accuracy: float | None = None
     sensors: tuple[str, ...] | None = None
     runtimes: tuple[str, ...] | None = None
+    layers: tuple[DescribedLayer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

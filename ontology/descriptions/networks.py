@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ontology.descriptions.facts import DescribedNetwork
+from ontology.descriptions.facts import Credits, DescribedNetwork
+from ontology.descriptions.layers import layer_subjects, read_layers
 from ontology.descriptions.quantities import number, size_bytes
 from ontology.descriptions.sensors import is_sensor, sensor_kinds
 from ontology.descriptions.terms import DescriptionRefused, Graph, short, tail
@@ -14,7 +15,6 @@ from ontology.vocabulary import network_categories
 
 _FEATURES = ("s3n:hasProcedureFeature", "ssn-system:inCondition")
 _MOST_RUNTIMES = 100
-_LAYERS = ("nnet:inputLayer", "nnet:middleLayer", "nnet:outputLayer")
 
 
 def network_subjects(graph: Graph) -> list[str]:
@@ -33,7 +33,7 @@ def read_network(graph: Graph, subject: str) -> DescribedNetwork:
         description=text(graph, subject, "schema:description", "rdfs:comment"),
         category=_category(graph, subject, whose),
         data_source=address(graph, subject, "nnet:trainingDataset", whose),
-        origin=_origin(graph, subject, whose),
+        credits=_credits(graph, subject, whose),
         precision=_precision(graph, subject),
         ram_bytes=_need(graph, subject, "s3n_extend:RAM", whose),
         flash_bytes=_need(graph, subject, "s3n_extend:Flash", whose),
@@ -41,6 +41,7 @@ def read_network(graph: Graph, subject: str) -> DescribedNetwork:
         accuracy=_accuracy(graph, subject, whose),
         sensors=_sensors(graph, subject, whose),
         runtimes=_runtimes(graph, subject),
+        layers=read_layers(graph, subject),
     )
 
 
@@ -100,9 +101,9 @@ def _category(graph: Graph, subject: str, whose: str) -> str:
     return ""
 
 
-def _origin(graph: Graph, subject: str, whose: str) -> str:
+def _credits(graph: Graph, subject: str, whose: str) -> Credits:
     names = ("schema:creator", "schema:dateCreated", "schema:citation")
-    return ", ".join(filter(None, (address(graph, subject, name, whose) for name in names)))
+    return Credits(*(address(graph, subject, name, whose) for name in names))
 
 
 def _sensors(graph: Graph, subject: str, whose: str) -> tuple[str, ...] | None:
@@ -131,8 +132,9 @@ def _runtimes(graph: Graph, subject: str) -> tuple[str, ...] | None:
 
 def _precision(graph: Graph, subject: str) -> str:
     """The one type in which all layers compute that say so; '' where they differ or say nothing."""
-    layers = [layer for relation in _LAYERS for layer in graph.related(subject, relation)]
     stated = {
-        tail(t).lower() for layer in layers for t in graph.related(layer, "nnet:hasQuantization")
+        tail(t).lower()
+        for layer in layer_subjects(graph, subject)
+        for t in graph.related(layer, "nnet:hasQuantization")
     }
     return stated.pop()[:20] if len(stated) == 1 else ""

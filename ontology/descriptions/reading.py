@@ -13,6 +13,11 @@ from ontology.descriptions.terms import DescriptionRefused, Graph
 Described = TypeVar("Described")
 
 
+def count_subjects(graph: Graph) -> int:
+    """How many devices and networks the graph speaks of, before any is read."""
+    return len(device_subjects(graph)) + len(network_subjects(graph))
+
+
 def read_descriptions(graph: Graph) -> Descriptions:
     """What the graph says; DescriptionRefused for what contradicts itself or cannot be."""
     devices = tuple(_each(graph, device_subjects(graph), read_device))

@@ -73,6 +73,11 @@ class Device(models.Model):
     )
     fleets = models.ManyToManyField(Fleet, blank=True, related_name="devices")
     td = models.TextField("Thing Description", blank=True)
+    affordances = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="What it offers by an imported description: [{kind, name, description, forms}]",
+    )
     traits = models.JSONField(
         default=dict,
         blank=True,

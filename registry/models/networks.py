@@ -71,6 +71,9 @@ class Release(models.Model):
     mlflow_run_id = models.CharField("MLflow run", max_length=64, blank=True)
     data_source = models.CharField(max_length=300, blank=True, help_text="Data it was trained on")
     notes = models.TextField(blank=True)
+    creator = models.CharField(max_length=300, blank=True, help_text="Who made it elsewhere")
+    dated = models.CharField(max_length=40, blank=True, help_text="When, as its description says")
+    citation = models.CharField(max_length=400, blank=True, help_text="Where it is told of")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -21,7 +21,7 @@ from registry.models import (
 from registry.projection.facts import BareBoard, capacity_of
 from registry.projection.keys import UNDESCRIBED_IRI, iri_of, iri_or_none
 from registry.projection.techniques import describe_traits
-from registry.projection.things import describe_thing
+from registry.projection.things import describe_offers, describe_thing
 
 
 def describe_board(board: BoardType) -> Description:
@@ -108,6 +108,7 @@ def describe_device(device: Device) -> Description:
     subject.has("dcterms:identifier", device.device_id)
     if not device.td:  # else it describes itself
         subject.has("td:description", device.description)
+        describe_offers(subject, device.affordances)
     subject.has("schema:sameAs", link(device.iri))
     subject.has("tf:enrolmentStatus", device.status)
     subject.is_to("tf:memberOf", *(iri_of(fleet) for fleet in device.fleets.all()))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ontology.describe import Description
 from ontology.graph import shape_text
-from ontology.vocabulary import noted
+from ontology.vocabulary import notation_of, noted
 
 _Json = Mapping[str, Any]
 
@@ -18,6 +18,11 @@ def describe_layers(variant: Description, described: _Json) -> None:
     A variant of which no layers are kept, such as one that is known from publications, has none.
     """
     variant.has("tf:layerCount", described.get("layer_count"))
+    stated = described.get("stated_layers", ())
+    if stated:
+        parts = [_describe_stated(variant, number, each) for number, each in enumerate(stated, 1)]
+        _describe_order(variant, parts, whole=len(parts) == described.get("layer_count"))
+        return
     tensors = {tensor["index"]: tensor for tensor in described.get("tensors", ())}
     for tensor in tensors.values():
         _describe_tensor(variant, tensor)
@@ -26,6 +31,22 @@ def describe_layers(variant: Description, described: _Json) -> None:
         _describe_layer(variant, number, layer, tensors) for number, layer in enumerate(layers, 1)
     ]
     _describe_order(variant, parts, whole=len(parts) == described.get("layer_count"))
+
+
+def _describe_stated(variant: Description, number: int, layer: _Json) -> Description:
+    """A layer of a network that somebody described: its kind, and what else is said of it."""
+    part = variant.part(f"layer-{number}").a("nnet:Layer").has("nnet:hasIndex", number)
+    operator = notation_of("nnet:LayerType", layer["kind"])
+    part.has("tf:operatorName", operator)
+    part.is_to("nnet:hasType", noted("nnet:LayerType", operator))
+    for name, kind, said in (
+        ("nnet:hasActivation", "nnet:Activation", layer["activation"]),
+        ("nnet:hasQuantization", "nnet:Quantization", layer["precision"]),
+    ):
+        part.is_to(name, noted(kind, notation_of(kind, said)))
+    for name, shape in (("nnet:shapeIn", layer["shape_in"]), ("nnet:shapeOut", layer["shape_out"])):
+        part.has(name, None if shape is None else shape_text(tuple(shape)))
+    return part
 
 
 def _describe_layer(

@@ -7,7 +7,7 @@ import math
 from ontology.describe import Description, link
 from ontology.facts import Figure, Metric, Need
 from ontology.graph import describe_need
-from ontology.published_shapes import describe_as_published
+from ontology.published_shapes import describe_as_published, link_or_words
 from registry.models import Artifact, RegisteredModel, Release, Variant
 from registry.projection.facts import need_of
 from registry.projection.figures import describe_figures
@@ -63,6 +63,9 @@ def _describe_as_published(subject: Description, variant: Variant, need: Need) -
     release, model = variant.release, variant.release.model
     subject.has("schema:description", model.description or model.task or model.name)
     subject.has("schema:sameAs", link(variant.iri))
+    subject.has("schema:creator", link_or_words(release.creator))
+    subject.has("schema:dateCreated", release.dated)
+    subject.has("schema:citation", link_or_words(release.citation))
     describe_as_published(subject, need, model.category, release.data_source)
 
 

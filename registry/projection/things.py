@@ -10,8 +10,9 @@ Source: W3C TD, hypermedia and security ontologies; the TD ontology's alignment 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 from urllib.parse import quote
 
 import pyoxigraph as ox
@@ -66,6 +67,7 @@ _AFFORDANCES = {
     AffordanceKind.ACTION: ("action", "td:hasActionAffordance", "td:ActionAffordance"),
     AffordanceKind.EVENT: ("event", "td:hasEventAffordance", "td:EventAffordance"),
 }
+_OFFERS = {kind: (relation, name) for kind, relation, name in _AFFORDANCES.values()}
 _KEY_LENGTH = 80
 _SENSED = frozenset({"readproperty", "observeproperty", "subscribeevent"})
 _CHANGED = frozenset({"writeproperty", "invokeaction"})
@@ -107,6 +109,20 @@ def describe_thing(device: Description, td: str, registered_as: str | None = Non
         device.is_to("td:hasLink", place.iri.value)
     for name in dict.fromkeys(thing.security):
         _describe_scheme(device, name, thing.schemes[name].scheme)
+
+
+def describe_offers(device: Description, offers: Iterable[Mapping[str, Any]]) -> None:
+    """Add what somebody else's description says that one can do with a device."""
+    for offer in offers:
+        relation, class_name = _OFFERS[offer["kind"]]
+        key = _key(offer["kind"], offer["name"])
+        place = device.part(key).a(class_name).has("td:name", offer["name"])
+        place.has("td:description", offer["description"])
+        device.is_to(relation, place.iri.value)
+        for number, form in enumerate(offer["forms"], 1):
+            fragment = f"form-{number}-{key}"
+            where = _describe_form(place, fragment, form["target"], form["operations"])
+            where.has("hctl:forContentType", form["content_type"])
 
 
 def _describe_identity(device: Description, thing: ThingDescription, identity: str | None) -> None:
@@ -247,14 +263,21 @@ def _describe_part(device: Description, number: int, part: Part) -> None:
 
 def _describe_forms(owner: Description, forms: Iterable[Form], suffix: str) -> None:
     for number, form in enumerate(forms, 1):
-        subject = owner.iri.value.partition("#")[0]
-        fragment = quote(f"form-{number}{suffix}", safe="")
-        place = Description(f"{subject}#{fragment}", owner.triples).a("hctl:Form")
-        place.has("hctl:hasTarget", form.href)
-        place.is_to("hctl:hasOperationType", *(_OPERATIONS[name] for name in form.operations))
+        place = _describe_form(owner, f"form-{number}{suffix}", form.href, form.operations)
         place.has("hctl:forContentType", form.content_type)
         place.has("hctl:forSubProtocol", form.subprotocol)
-        owner.is_to("td:hasForm", place.iri.value)
+
+
+def _describe_form(
+    owner: Description, name: str, target: str, operations: Iterable[str]
+) -> Description:
+    subject = owner.iri.value.partition("#")[0]
+    place = Description(f"{subject}#{quote(name, safe='')}", owner.triples).a("hctl:Form")
+    place.has("hctl:hasTarget", target)
+    known = (_OPERATIONS[each] for each in operations if each in _OPERATIONS)
+    place.is_to("hctl:hasOperationType", *known)
+    owner.is_to("td:hasForm", place.iri.value)
+    return place
 
 
 def _describe_scheme(device: Description, name: str, scheme: str) -> None:

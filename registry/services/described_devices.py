@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.utils.text import slugify
 
-from ontology.descriptions import DescribedDevice, DescriptionRefused
+from ontology.descriptions import DescribedAffordance, DescribedDevice, DescriptionRefused
 from ontology.facts import Sensor
 from registry.models import BoardType, CapabilityProfile, Device, FirmwareBuild
 from registry.projection.keys import subject_of
@@ -66,7 +67,32 @@ def _keep(said: DescribedDevice, row: Device, profile: CapabilityProfile | None)
 
 
 def _of_device(said: DescribedDevice) -> dict[str, Any]:
-    return {"iri": said.iri, "description": said.description}
+    if len(said.affordances) > settings.DESCRIPTION_MAX_AFFORDANCES:
+        raise DescriptionRefused(
+            f"<{said.iri}> has more than {settings.DESCRIPTION_MAX_AFFORDANCES:,} affordances;"
+            " raise TINYFLEET_DESCRIPTION_MAX_AFFORDANCES"
+        )
+    return {
+        "iri": said.iri,
+        "description": said.description,
+        "affordances": [_affordance(each) for each in said.affordances],
+    }
+
+
+def _affordance(said: DescribedAffordance) -> dict[str, Any]:
+    return {
+        "kind": said.kind,
+        "name": said.name,
+        "description": said.description,
+        "forms": [
+            {
+                "target": form.target,
+                "operations": list(form.operations),
+                "content_type": form.content_type,
+            }
+            for form in said.forms
+        ],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.utils.text import slugify
 
-from ontology.descriptions import DescribedNetwork, DescriptionRefused
+from ontology.descriptions import DescribedLayer, DescribedNetwork, DescriptionRefused
 from ontology.facts import Metric, Status
 from registry.models import Measurement, RegisteredModel, Release, SubjectKind, Variant
 from registry.projection.keys import subject_of
@@ -114,7 +115,14 @@ def _of_model(said: DescribedNetwork) -> dict[str, Any]:
 
 
 def _of_release(said: DescribedNetwork) -> dict[str, Any]:
-    return {"data_source": said.data_source[:300], "notes": said.origin}
+    credits = said.credits
+    return {
+        "data_source": said.data_source[:300],
+        "notes": ", ".join(filter(None, (credits.creator, credits.dated, credits.citation))),
+        "creator": credits.creator[:300],
+        "dated": credits.dated[:40],
+        "citation": credits.citation[:400],
+    }
 
 
 def _of_variant(said: DescribedNetwork) -> dict[str, Any]:
@@ -123,7 +131,30 @@ def _of_variant(said: DescribedNetwork) -> dict[str, Any]:
         "precision": said.precision,
         "sensors": None if sensors is None else [_sensor(kind) for kind in sensors],
         "runtimes": None if said.runtimes is None else list(said.runtimes),
+        "description": _layers(said.layers) if said.layers else {},
     }
+
+
+def _layers(layers: Sequence[DescribedLayer]) -> dict[str, Any]:
+    """The first layers, as many as are kept of any network, and the count of all."""
+    kept = layers[: settings.DESCRIBED_LAYERS_MAX]
+    return {
+        "layer_count": len(layers),
+        "stated_layers": [
+            {
+                "kind": layer.kind,
+                "activation": layer.activation,
+                "precision": layer.precision,
+                "shape_in": _listed(layer.shape_in),
+                "shape_out": _listed(layer.shape_out),
+            }
+            for layer in kept
+        ],
+    }
+
+
+def _listed(shape: tuple[int, ...] | None) -> list[int] | None:
+    return None if shape is None else list(shape)
 
 
 def _sensor(kind: str) -> dict[str, Any]:

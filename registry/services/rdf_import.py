@@ -22,6 +22,7 @@ from ontology.descriptions import (
     DocumentRefused,
     Graph,
     Mend,
+    count_subjects,
     read_descriptions,
 )
 from ontology.descriptions.documents import MEDIA_TYPES, too_large
@@ -103,8 +104,9 @@ def import_documents(documents: Iterable[Document]) -> RdfReport:
     where what they say contradicts itself, cannot be or is too much to write at once; then nothing
     is changed.
     """
-    said = read_descriptions(_graph(documents))
-    _check_count(len(said.devices) + len(said.networks))
+    graph = _graph(documents)
+    _check_count(count_subjects(graph))
+    said = read_descriptions(graph)
     with transaction.atomic():
         report = RdfReport(
             devices=keep_devices(said.devices),
