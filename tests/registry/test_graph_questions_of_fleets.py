@@ -158,7 +158,8 @@ def test_which_sensor_parts_draw_the_most(world):
     world.nano.onboard_sensors.filter(part="MP34DT05").update(current_ma=0.65)
     world.tiny.onboard_sensors.create(kind="light", part="ALS-PT19")
     world.tiny.onboard_sensors.create(kind="gyroscope", **drawn)
-    assert answers(projected(), "thirstiest-sensors") == [
+    store = projected()
+    assert answers(store, "thirstiest-sensors") == [
         {
             "part": "LSM9DS1",
             "milliamperes": 1.9,

@@ -11,10 +11,12 @@ from pathlib import Path
 import pyoxigraph as ox
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Q
 from django.test import Client
 
 from ontology.descriptions.terms import OTHER_NAMESPACES
 from ontology.namespaces import ONTOLOGY, PREFIXES, expand
+from ontology.store import MemoryStore
 from ontology.vocabulary import materialised_triples
 from registry.models import (
     BoardType,
@@ -28,7 +30,9 @@ from registry.models import (
 )
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import all_keys, graph_iri, project
+from registry.services.graph_sync import drain
 from registry.services.sparql import close_pools
+from tests.registry.asking import answers
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +108,30 @@ def published_query(data_dir: Path, number: int) -> str:
     stated = set(re.findall(r"PREFIX ([\w-]+):", text))
     missing = [f"PREFIX {prefix}: <{PREFIXES[prefix]}>" for prefix in sorted(used - stated)]
     return "\n".join([*missing, text])
+
+
+def test_what_the_published_searches_ask_is_asked_in_standard_sparql(imported):
+    drain(store := MemoryStore())
+    rows = answers(store, "networks-about", word=ox.Literal("Speech"))
+    described = Variant.objects.filter(
+        Q(release__model__name__icontains="speech")
+        | Q(release__model__description__icontains="speech")
+    )
+    assert {row["network"] for row in rows} == {str(each.pk) for each in described}
+    needs = {"ramKilobytes", "flashKilobytes", "macs", "creator"}
+    assert rows and all(needs <= set(row) for row in rows)
+    assert {row["sensors"] for row in rows} == {"microphone"}
+    scores = [row["score"] for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert max(scores) > min(scores)
+
+    def boards(kind: str) -> set[str]:
+        sensors = expand(f"sosa_extend:{kind}")
+        found = answers(store, "devices-about", **{"word": ox.Literal("ARDUINO"), "class": sensors})
+        return {row["description"] for row in found}
+
+    assert boards("Gyroscope") == {"Arduino Nano BLE 33.", "Arduino Nano BLE 33 TinyML Kit."}
+    assert boards("Camera") == {"Arduino Nano BLE 33 TinyML Kit."}
 
 
 def test_the_published_queries_have_their_published_answers(ask, data_dir):
