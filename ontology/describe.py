@@ -91,5 +91,7 @@ def _term(
 
 
 def _moment(value: datetime) -> str:
-    """To the second, which says when a thing was made; finer ones not every reasoner reads."""
-    return value.replace(microsecond=0).isoformat()
+    """To the millisecond, as XSD writes it in short: HermiT's reader takes nothing finer."""
+    whole = value.replace(microsecond=0).isoformat()
+    fraction = f".{value.microsecond // 1000:03}".rstrip("0").rstrip(".")
+    return f"{whole[:19]}{fraction}{whole[19:]}"

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import rdflib
+import pyoxigraph as ox
 
 from ontology.namespaces import expand
 from ontology.vocabulary import ONTOLOGY_FILE
@@ -56,8 +56,11 @@ def check_consistency(ontology: Path = ONTOLOGY_FILE, extra_turtle: str = "") ->
 
 
 def _as_ntriples(ontology: Path, extra_turtle: str) -> bytes:
-    """owlready2 reads N-Triples, not Turtle."""
-    graph = rdflib.Graph()
-    graph.parse(ontology, format="turtle")
-    graph.parse(data=extra_turtle, format="turtle")
-    return graph.serialize(format="nt", encoding="utf-8")
+    """owlready2 reads N-Triples, not Turtle; literals stay as they are written."""
+    turtle = ox.RdfFormat.TURTLE
+    quads = [
+        *ox.parse(path=ontology, format=turtle),
+        *ox.parse(extra_turtle, format=turtle, rename_blank_nodes=True),
+    ]
+    triples = dict.fromkeys(quad.triple for quad in quads)
+    return ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES) or b""

@@ -38,17 +38,13 @@ def statements(make_td):
 
 
 def stated(keys):
-    """The graphs of these subjects as Turtle.
-
-    HermiT's own reader takes no times that are finer than a millisecond.
-    """
+    """The graphs of these subjects as Turtle."""
     bare = BareBoard.from_settings()
     triples = (
         triple
         for kind, some in keys.items()
         for graph in project(kind, some, bare).values()
         for triple in graph or ()
-        if not triple.object.value.endswith("+00:00")
     )
     return HEAD + "".join(f"{triple} .\n" for triple in triples)
 
