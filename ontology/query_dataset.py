@@ -11,6 +11,14 @@ from ontology.query_guard import Token, tokens
 
 BASE_IRI = "https://w3id.org/tinyfleet/"  # what relative IRIs of a query without BASE stand upon
 
+
+class UnknownGraph(Exception):
+    """A query asks by FROM of a graph that the store does not hold; nothing is fetched for it."""
+
+    def __init__(self, iri: str) -> None:
+        super().__init__(f"FROM <{iri}>: there is no such graph here, and none is fetched")
+
+
 _ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _DECLARING = {"BASE", "PREFIX"}
 
@@ -40,7 +48,7 @@ class _Prologue:
             self.base = iri
 
 
-def named_graphs(query: str) -> tuple[str, ...]:
+def graphs_of(query: str) -> tuple[str, ...]:
     """The IRIs of the graphs in the query's dataset clauses, none where it has no such clause."""
     prologue, found = _Prologue(), []
     words = tokens(_unescaped(query))

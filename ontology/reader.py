@@ -10,7 +10,6 @@ query.
 from __future__ import annotations
 
 import os
-import re
 import resource
 import select
 import sys
@@ -23,7 +22,8 @@ import pyoxigraph as ox
 
 from ontology.frames import read_frame, send
 from ontology.process_limits import limit_cpu, limit_memory, set_soft_limit
-from ontology.query_dataset import BASE_IRI, named_graphs
+from ontology.query_dataset import BASE_IRI, UnknownGraph, graphs_of
+from ontology.query_errors import located
 from ontology.results import (
     GraphFormat,
     NotWritable,
@@ -36,15 +36,6 @@ from ontology.results import (
     write_solutions,
 )
 from ontology.store_files import StoreFiles, store_files
-
-_POSITION = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
-
-
-class UnknownGraph(Exception):
-    """A query asks by FROM of a graph that is not in the store; nothing is fetched for it."""
-
-    def __init__(self, iri: str) -> None:
-        super().__init__(f"FROM <{iri}>: there is no such graph here, and none is fetched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +160,7 @@ def _dataset(store: ox.Store, request: Request) -> dict[str, Any]:
     the two are the same. FROM says by the letter that a document is to be read, so it is refused.
     """
     if not request.default_graphs and not request.named_graphs:
-        own = named_graphs(request.query)
+        own = graphs_of(request.query)
         for iri in own:
             if not _holds(store, iri):
                 raise UnknownGraph(iri)
@@ -188,11 +179,8 @@ def _holds(store: ox.Store, iri: str) -> bool:
 
 
 def _syntax_error(text: str) -> dict[str, Any]:
-    found = _POSITION.match(text)
-    if not found:
-        return {"status": "syntax", "detail": text}
-    line, column, detail = found.groups()
-    return {"status": "syntax", "line": int(line), "column": int(column), "detail": detail}
+    detail, line, column = located(text)
+    return {"status": "syntax", "detail": detail, "line": line, "column": column}
 
 
 if __name__ == "__main__":

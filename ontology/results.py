@@ -23,6 +23,7 @@ _XML_HEAD = '<?xml version="1.0"?>\n<sparql xmlns="http://www.w3.org/2005/sparql
 _ITS = 'xmlns:its="http://www.w3.org/2005/11/its" its:version="2.0"'
 _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 _AS_REFERENCE = {"\r": "&#13;"}  # a bare one would be read as a line feed (XML 1.0, 2.11)
+_SPACE_AT_EDGE = re.compile(r"\A[ \t\n]+|[ \t\n]+\Z")
 _LANG_STRING = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
 
 
@@ -214,10 +215,18 @@ def _xml_term(term: Any) -> str:
     if isinstance(term, ox.Literal):
         kind = "".join(f" {key}={quoteattr(text)}" for key, text in _literal_kind(term).items())
         its = f" {_ITS}" if term.direction else ""
-        return f"<literal{kind}{its}>{escape(term.value, _AS_REFERENCE)}</literal>"
+        return f"<literal{kind}{its}>{_xml_text(term.value)}</literal>"
     parts = (("subject", term.subject), ("predicate", term.predicate), ("object", term.object))
     inner = "".join(f"<{name}>{_xml_term(part)}</{name}>" for name, part in parts)
     return f"<triple>{inner}</triple>"
+
+
+def _xml_text(value: str) -> str:
+    """Escaped, with references for what parsers trim or turn into something else."""
+    return _SPACE_AT_EDGE.sub(
+        lambda match: "".join(f"&#{ord(character)};" for character in match[0]),
+        escape(value, _AS_REFERENCE),
+    )
 
 
 def _as_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -234,5 +243,13 @@ def _csv_term(term: Any) -> str:
 
 def _as_tsv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     lines = ["\t".join(f"?{name}" for name in names)]
-    lines += ["\t".join("" if term is None else str(term) for term in row) for row in rows]
+    lines += ["\t".join("" if term is None else _tsv_term(term) for term in row) for row in rows]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _tsv_term(term: Any) -> str:
+    """The term as in Turtle; triples, which came after the format, as SPARQL 1.2 writes them."""
+    if not isinstance(term, ox.Triple):
+        return str(term)
+    parts = (term.subject, term.predicate, term.object)
+    return f"<<( {' '.join(map(_tsv_term, parts))} )>>"

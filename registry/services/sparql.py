@@ -7,12 +7,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from django.conf import settings
 
 from ontology import questions as competency
 from ontology.query_guard import QueryForm, QueryRefused, examine
-from ontology.readers import QueryFailed, QueryLimits, ReaderPool
+from ontology.readers import QueryLimits, ReaderPool
+from ontology.remote_queries import RemoteStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ def question(query: str, default_graphs: list[str], named_graphs: list[str]) -> 
 def answer(asked: Question, media_type: str) -> bytes:
     """The answer in that media type; QueryFailed within the limits of the settings."""
     if settings.GRAPH_URL:
-        return _ask_external(asked, media_type)
+        store = RemoteStore(settings.GRAPH_URL, settings.SPARQL_TIMEOUT_S)
+        return store.run(asked.query, media_type, asked.default_graphs, asked.named_graphs)
     limits = QueryLimits(
         time_s=settings.SPARQL_TIMEOUT_S,
         memory_bytes=settings.SPARQL_MEMORY_BYTES,
@@ -66,29 +67,3 @@ def close_pools() -> None:
         for pool in _POOLS.values():
             pool.close()
         _POOLS.clear()
-
-
-def _ask_external(asked: Question, media_type: str) -> bytes:
-    """The store at GRAPH_URL answers under its own limits; only the time-out is ours."""
-    form = {
-        "query": asked.query,
-        "default-graph-uri": list(asked.default_graphs),
-        "named-graph-uri": list(asked.named_graphs),
-    }
-    try:
-        response = httpx.post(
-            f"{settings.GRAPH_URL.rstrip('/')}/query",
-            data=form,
-            headers={"Accept": media_type},
-            timeout=settings.SPARQL_TIMEOUT_S,
-        )
-    except httpx.TimeoutException as error:
-        detail = f"the store did not answer within {settings.SPARQL_TIMEOUT_S:g} s"
-        raise QueryFailed("time", detail) from error
-    except httpx.TransportError as error:
-        raise QueryFailed("failed", "the store cannot be reached") from error
-    if response.status_code == httpx.codes.BAD_REQUEST:
-        raise QueryFailed("syntax", response.text)
-    if response.is_error:
-        raise QueryFailed("failed", f"the store answered {response.status_code}")
-    return response.content

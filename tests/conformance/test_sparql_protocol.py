@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pyoxigraph as ox
 import pytest
 
 from ontology.store import LocalOxigraph
 from tests.conformance.manifests import Case, cases_of
+from tests.conformance.plain_http import Reply
 from tests.conformance.sparql_runner import Endpoint, Result, run, together, write_report
 from tests.conformance.web_installation import ROOT, WebInstallation
 
+DATA = "http://kasei.us/2009/09/sparql/data/"
+FOAF = "http://xmlns.com/foaf/0.1/"
 REPORT = ROOT / "var/conformance/sparql.csv"
 
 
@@ -67,6 +73,55 @@ def test_the_other_ways_to_sign_in_do_as_well(
     endpoint = Endpoint(closed, "/sparql/", request.getfixturevalue(way))
     results = [run(case, endpoint) for case in cases if case.id in ids]
     assert {each.id: each.status for each in results} == dict.fromkeys(ids, "pass")
+
+
+@pytest.fixture(scope="module")
+def in_front(web: WebInstallation) -> Iterator[str]:
+    """The address of a web process in front of a store that others run."""
+    with web.serve(TINYFLEET_GRAPH_URL=web.graph_url) as base:
+        yield base
+
+
+def test_another_store_behind_it_passes_as_well(
+    cases: list[Case], loaded: None, in_front: str, bearer: dict[str, str]
+) -> None:
+    results = [run(case, Endpoint(in_front, "/sparql", bearer)) for case in cases]
+    assert [each for each in results if each.status == "fail"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT ?s {{ ?s a <{FOAF}Document> }} ORDER BY ?s",
+        f"SELECT ?s FROM <{DATA}data1.rdf> {{ ?s a ?type }}",
+        f"SELECT ?s FROM NAMED <{DATA}data2.rdf> {{ GRAPH ?g {{ ?s a ?type }} }}",
+        f"SELECT ?s FROM <{DATA}none.rdf> {{ ?s a ?type }}",
+        "SELECT (<relative> AS ?iri) {}",
+        "BASE <http://example.org/> SELECT (<relative> AS ?iri) {}",
+        "ASK { ?s ?p }",
+        "SELECT * {\n ?s ?p ?o",
+        "SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }",
+        f"CONSTRUCT {{ <s> a ?type }} WHERE {{ <{DATA}data3.rdf> a ?type }}",
+    ],
+)
+def test_another_store_behind_it_answers_the_same(
+    loaded: None, closed: str, in_front: str, bearer: dict[str, str], query: str
+) -> None:
+    def asked(base: str, accept: str) -> tuple[int, str, object]:
+        rest = f"?query={quote(query)}"
+        reply = Endpoint(base, "/sparql", bearer).send("GET", rest, [("Accept", accept)])
+        return reply.status, reply.media_type, said(reply)
+
+    accept = "application/n-triples" if "CONSTRUCT" in query else "text/tab-separated-values"
+    assert asked(in_front, accept) == asked(closed, accept)
+
+
+def said(reply: Reply) -> object:
+    """The answer, or where and why there is none; an engine's own words may differ."""
+    if reply.media_type != "application/problem+json":
+        return reply.body.split()
+    problem = json.loads(reply.body)
+    return [problem.get(member) for member in ("title", "status", "line", "column")]
 
 
 def test_nobody_unknown_is_answered(cases: list[Case], closed: str) -> None:
