@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from orchestrator.gateways.mlflow import MlflowRefused, limited_client, understood
+import orjson
 
-if TYPE_CHECKING:
-    from mlflow.store.artifact.artifact_repo import ArtifactRepository
-
-# A model's folder has a handful of files; more than these are not looked at.
-MAX_FILES = 1000
-MAX_FOLDERS = 100
+from ontology.child_process import ChildProcess
+from orchestrator.gateways.mlflow import MlflowRefused, MlflowUnreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,56 +33,61 @@ class RemoteFile:
     size_bytes: int | None
 
 
-class MlflowModels:
-    """One MLflow server. Every call either ends within the time-out or raises MlflowUnreachable."""
+class MlflowTooSlow(Exception):
+    """The server answers, but not all of it within the time for the whole."""
 
-    def __init__(self, url: str, timeout_s: float) -> None:
-        self._url = url
-        self._client = limited_client(url, timeout_s)
+
+class MlflowModels:
+    """One MLflow server, read by a process of its own until a deadline; close it afterwards.
+
+    `timeout_s` bounds the wait for each piece of an answer and `deadline_s` all calls together.
+    Every call raises MlflowUnreachable, MlflowRefused or MlflowTooSlow where it does not succeed.
+    """
+
+    def __init__(self, url: str, timeout_s: float, deadline_s: float) -> None:
+        self._until = time.monotonic() + deadline_s
+        self._child = ChildProcess("orchestrator.gateways.mlflow_reader")
+        self._first = [orjson.dumps({"url": url, "timeout_s": timeout_s})]
+
+    def __enter__(self) -> MlflowModels:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._child.kill()
 
     def version_of_alias(self, name: str, alias: str) -> ModelVersion:
-        """The version that bears the alias. Raises MlflowRefused where none does."""
-        with understood():
-            number = str(self._client.get_model_version_by_alias(name, alias).version)
-        return self.version(name, number)
+        """The version that bears the alias."""
+        return self._version(name, "version_of_alias", name, alias)
 
     def version(self, name: str, number: str) -> ModelVersion:
-        """That version. Raises MlflowRefused where there is none."""
-        with understood():
-            found = self._client.get_model_version(name, number)
-            location = self._client.get_model_version_download_uri(name, number)
-        return ModelVersion(name, number, str(found.run_id or ""), str(location))
+        """That version."""
+        return self._version(name, "version", name, number)
 
     def files(self, version: ModelVersion) -> list[RemoteFile]:
-        """All files of the version. Raises MlflowRefused for more than MAX_FILES."""
-        found: list[RemoteFile] = []
-        with understood():
-            for file in self._walk(version.location):
-                found.append(file)
-                if len(found) > MAX_FILES:
-                    raise MlflowRefused(f"{version} has more than {MAX_FILES} files")
-        return found
+        """All files of the version; MlflowRefused for far too many."""
+        head, _ = self._ask("files", version.location)
+        return [RemoteFile(path, size_bytes) for path, size_bytes in head["found"]]
 
-    def download(self, version: ModelVersion, path: str) -> bytes:
-        """The contents of one of its files."""
-        with tempfile.TemporaryDirectory(prefix="tinyfleet-") as folder, understood():
-            local = self._repository(version.location).download_artifacts(path, folder)
-            return Path(local).read_bytes()
+    def download(self, version: ModelVersion, path: str, room: int) -> bytes:
+        """The contents of one of its files; MlflowRefused beyond `room` bytes."""
+        return self._ask("download", version.location, path, room)[1]
 
-    def _walk(self, location: str) -> Iterator[RemoteFile]:
-        repository = self._repository(location)
-        folders: list[str | None] = [None]
-        for visited in range(MAX_FOLDERS):
-            if visited == len(folders):
-                return
-            for entry in repository.list_artifacts(folders[visited]):
-                if entry.is_dir:
-                    folders.append(entry.path)
-                else:
-                    yield RemoteFile(entry.path, entry.file_size)
-        raise MlflowRefused(f"{location} has more than {MAX_FOLDERS} folders")
+    def _version(self, name: str, *call: str) -> ModelVersion:
+        found = self._ask(*call)[0]["found"]
+        return ModelVersion(name, found["number"], found["run_id"], found["location"])
 
-    def _repository(self, location: str) -> ArtifactRepository:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        return get_artifact_repository(location, tracking_uri=self._url, registry_uri=self._url)
+    def _ask(self, *call: str | int) -> tuple[dict[str, Any], bytes]:
+        left_s = max(0.0, self._until - time.monotonic())
+        first, self._first = self._first, []
+        try:
+            head, body = self._child.ask(left_s, *first, orjson.dumps(call))
+        except TimeoutError as error:
+            raise MlflowTooSlow(str(call[0])) from error
+        except (EOFError, BrokenPipeError) as error:
+            status = self._child.kill()
+            raise MlflowUnreachable(f"its client ended with status {status}") from error
+        if head["status"] == "refused":
+            raise MlflowRefused(head["detail"])
+        if head["status"] == "unreachable":
+            raise MlflowUnreachable(head["detail"])
+        return head, body

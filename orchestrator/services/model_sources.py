@@ -11,7 +11,12 @@ import structlog
 from django.conf import settings
 
 from orchestrator.gateways.mlflow import MlflowRefused, MlflowUnreachable
-from orchestrator.gateways.mlflow_models import MlflowModels, ModelVersion, RemoteFile
+from orchestrator.gateways.mlflow_models import (
+    MlflowModels,
+    MlflowTooSlow,
+    ModelVersion,
+    RemoteFile,
+)
 from orchestrator.services.mlflow_sync import mlflow_url
 from registry.formats.errors import FormatError
 from registry.formats.model_file import FILE_SUFFIXES, files_beside, whole_file
@@ -66,16 +71,21 @@ def parse_reference(text: str) -> ModelReference:
 def fetch_model(reference: ModelReference, file: str = "") -> FetchedModel:
     """The version's .tflite or .onnx file; `file` says which where it has several.
 
-    Raises ModelSourceError where MLflow does not answer, has no such version, or the version has
-    no such file or one larger than ARTIFACT_MAX_BYTES.
+    Raises ModelSourceError where MLflow does not answer, or not within MLFLOW_FETCH_TIMEOUT_S, has
+    no such version, or the version has no such file or one larger than ARTIFACT_MAX_BYTES.
     """
-    url = mlflow_url()
+    url, deadline_s = mlflow_url(), settings.MLFLOW_FETCH_TIMEOUT_S
     try:
-        models = MlflowModels(url, settings.NETWORK_TIMEOUT_S)
-        version = _version(models, reference)
-        files = models.files(version)
-        chosen = _choose(files, file, version)
-        data = _whole(_Folder(models, version, files), chosen)
+        with MlflowModels(url, settings.NETWORK_TIMEOUT_S, deadline_s) as models:
+            version = _version(models, reference)
+            files = models.files(version)
+            chosen = _choose(files, file, version)
+            data = _whole(_Folder(models, version, files), chosen)
+    except MlflowTooSlow as error:
+        raise ModelSourceError(
+            f"MLflow at {url} has not given the model within {deadline_s:g} s; try again when it is"
+            " faster, or raise TINYFLEET_MLFLOW_FETCH_TIMEOUT_S"
+        ) from error
     except MlflowUnreachable as error:
         raise ModelSourceError(
             f"MLflow at {url} does not answer; set TINYFLEET_MLFLOW_URL to a server that does"
@@ -125,7 +135,7 @@ class _Folder:
         if file is None:
             raise ModelSourceError(f"{self.version} has no {path!r}, which its model needs")
         _check_size(file.size_bytes, path, room)
-        data = self.models.download(self.version, path)
+        data = self.models.download(self.version, path, room)
         _check_size(len(data), path, room)
         return data
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import socket
+import threading
 from pathlib import Path
 
 import onnx
@@ -223,6 +225,52 @@ def test_a_server_that_is_away(settings):
     settings.NETWORK_TIMEOUT_S = 1
     with pytest.raises(CommandError, match="does not answer; set TINYFLEET_MLFLOW_URL"):
         run("models:/any@live")
+
+
+class Dripping:
+    """A server that promises much and sends a byte before each time-out; it never ends."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Dripping:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = self._socket.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not self._over.wait(0.2):
+                    connection.sendall(b" ")
+
+
+def test_a_server_that_drips_is_given_up_at_the_deadline(settings):
+    settings.MLFLOW_FETCH_TIMEOUT_S = 8
+    with Dripping() as server:
+        settings.MLFLOW_URL = server.url
+        with pytest.raises(CommandError, match=r"within 8 s; .* TINYFLEET_MLFLOW_FETCH_TIMEOUT_S"):
+            run("models:/any@live")
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_fetched(settings):
+    settings.MLFLOW_URL = f"http://127.0.0.1:{free_port()}"
+    RegisteredModel.objects.create(name="gestures")
+    with pytest.raises(CommandError, match="model 'gestures', which did not come from there"):
+        run("models:/ges.tures@live", "--input", "none")
+    with pytest.raises(CommandError, match="'no name' is no name"):
+        run("models:/any@live", "--input", "none", "--name", "no name")
 
 
 def test_a_server_that_never_answers(settings):

@@ -16,6 +16,7 @@ from django.utils.text import slugify
 from orchestrator.services.model_names import model_name_for
 from orchestrator.services.model_sources import (
     SCHEME,
+    ModelReference,
     ModelSourceError,
     fetch_model,
     parse_reference,
@@ -28,6 +29,7 @@ from registry.services.networks import (
     FormatError,
     Registration,
     RegistrationError,
+    check_name,
     import_network,
 )
 
@@ -81,8 +83,9 @@ class Command(WritingCommand):
 
     def handle(self, *args: Any, source: str, **options: Any) -> None:
         sensors = _stated(options["input"])
-        model = _fetch(source, options["file"]) if source.startswith(SCHEME) else _read(source)
-        name = options["name"] or _name_of(model)
+        reference = _reference(source) if source.startswith(SCHEME) else None
+        name = _name(options["name"], reference)
+        model = _fetch(reference, options["file"]) if reference else _read(source)
         if options["input"] is None:
             sensors = self._ask()
         own = not options["name"] or name == model.name
@@ -123,9 +126,16 @@ def _read(source: str) -> _Model:
     return _Model(data, path.name, f"imported from {path.name}")
 
 
-def _fetch(source: str, file: str) -> _Model:
+def _reference(source: str) -> ModelReference:
     try:
-        fetched = fetch_model(parse_reference(source), file)
+        return parse_reference(source)
+    except ModelSourceError as error:
+        raise CommandError(str(error)) from error
+
+
+def _fetch(reference: ModelReference, file: str) -> _Model:
+    try:
+        fetched = fetch_model(reference, file)
     except ModelSourceError as error:
         raise CommandError(str(error)) from error
     version = fetched.version
@@ -135,13 +145,18 @@ def _fetch(source: str, file: str) -> _Model:
     )
 
 
-def _name_of(model: _Model) -> str:
+def _name(given: str | None, reference: ModelReference | None) -> str:
+    """What the model is to be called, before anything is fetched or read for it."""
     try:
-        name = model_name_for(model.name)
+        name = given or (model_name_for(reference.name) if reference else "")
     except ModelSourceError as error:
         raise CommandError(str(error)) from error
     if not name:
         raise CommandError("--name is missing: what the model is to be called")
+    try:
+        check_name(name, "model")
+    except RegistrationError as error:
+        raise CommandError(f"--name: {error}") from error
     return name
 
 
