@@ -30,7 +30,7 @@ _FAILURES = {
     "busy": 503,
 }
 # What an answer is called where the client does not care (section 7.3.2.4.3).
-_DEFAULT_ACCEPT = "application/json, application/ld+json"
+_DEFAULT_ACCEPT = "application/ld+json, application/json;q=0.9"
 
 
 @extend_schema(exclude=True)
@@ -38,8 +38,9 @@ class SearchSparqlView(SparqlView):
     """As /sparql, but JSON is what it answers where nothing is asked for."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **named: Any) -> Request:
-        if request.headers.get("Accept", "*/*").strip() in {"", "*/*"}:
+        if request.META.get("HTTP_ACCEPT", "").strip() in {"", "*/*"}:
             request.META["HTTP_ACCEPT"] = _DEFAULT_ACCEPT
+            vars(request).pop("headers", None)  # what was read of META before
         return super().initialize_request(request, *args, **named)
 
 
