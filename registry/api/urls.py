@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
+from registry.api import openapi  # noqa: F401  # its schemes are known once it is imported
 from registry.api.compatibility import CompatibilityView
 from registry.api.devices import DeviceViewSet, FleetViewSet
 from registry.api.graph import GraphView
