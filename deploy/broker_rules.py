@@ -56,6 +56,15 @@ class AccessList:
         ]
         return self.users.get(user, []) + filled
 
+    def permits(self, user: str, client: str, access: Access, topic: str) -> bool:
+        """Whether the user may publish to (WRITE), receive from or subscribe to (READ) `topic`.
+
+        For a subscription `topic` is a filter, and a rule must cover all of it.
+        """
+        covering = [rule for rule in self.rules_for(user, client) if covers(rule.topic, topic)]
+        denied = any(not rule.access for rule in covering)
+        return not denied and any(access in rule.access for rule in covering)
+
 
 def parse_passwords(text: str, name: str = "passwords") -> dict[str, str]:
     """User to verifier, of lines `user:$7$...`."""
@@ -143,23 +152,13 @@ class AccessRules:
         return verifier is not None and check_verifier(secret or "", verifier)
 
     def may(self, user: str, client: str, access: Access, topic: str) -> bool:
-        """Whether the user may publish to (WRITE), receive from or subscribe to (READ) `topic`.
-
-        For a subscription `topic` is a filter, and a rule must cover all of it.
-        """
+        """As `AccessList.permits`; answers are kept until a file changes."""
         key = (user, client, access, topic)
         if key not in self._answers:
             if len(self._answers) >= _CACHE_LIMIT:
                 self._answers.clear()
-            rules = self._access_list.rules_for(user, client)
-            self._answers[key] = _permits(rules, access, topic)
+            self._answers[key] = self._access_list.permits(user, client, access, topic)
         return self._answers[key]
-
-
-def _permits(rules: list[Rule], access: Access, topic: str) -> bool:
-    covering = [rule for rule in rules if covers(rule.topic, topic)]
-    denied = any(not rule.access for rule in covering)
-    return not denied and any(access in rule.access for rule in covering)
 
 
 def _rule(text: str) -> Rule:

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
+from deploy import broker_endpoint
 from deploy.health import health
 from registry.api.service_description import VoidView
 from registry.api.sparql import SparqlView
@@ -19,4 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(".well-known/void", VoidView.as_view(), name="void"),
     path("", include("registry.api.directory_urls")),
     path("health", health, name="health"),
+    path("broker/emqx/authenticate", broker_endpoint.emqx_authenticate),
+    path("broker/emqx/authorize", broker_endpoint.emqx_authorize),
+    path("broker/http/authenticate", broker_endpoint.http_authenticate),
+    path("broker/http/authorize", broker_endpoint.http_authorize),
+    path("broker/http/superuser", broker_endpoint.http_superuser),
 ]

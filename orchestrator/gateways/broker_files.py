@@ -82,6 +82,13 @@ def access_list() -> str:
     return "\n".join(lines) + "\n"
 
 
+def verifier_of(device_id: str) -> str | None:
+    """What an accepted device's secret is checked against; None for anybody else."""
+    credentials = DeviceCredential.objects.filter(device__status=DeviceStatus.ACCEPTED)
+    found = credentials.filter(device__device_id=device_id)
+    return found.values_list("verifier", flat=True).first()
+
+
 def _accepted() -> Iterable[tuple[str, str]]:
     credentials = DeviceCredential.objects.filter(device__status=DeviceStatus.ACCEPTED)
     by_name = credentials.order_by("device__device_id")
