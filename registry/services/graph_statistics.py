@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 
 import pyoxigraph as ox
@@ -23,6 +24,8 @@ _SUBJECTS = "SELECT (COUNT(DISTINCT ?s) AS ?n) { ?s ?p ?o }"
 _OBJECTS = "SELECT (COUNT(DISTINCT ?o) AS ?n) { ?s ?p ?o }"
 _GRAPH_COUNT = "SELECT (COUNT(DISTINCT ?g) AS ?n) { GRAPH ?g { } }"
 
+_LASTING = {"time", "memory", "rows"}  # failures that the same graph brings again
+
 
 class _Kept:
     """The last statistics, for as long as the store's files stay as they were."""
@@ -37,8 +40,9 @@ class _Kept:
         with self._lock:
             version = _version()
             if version is None or version != self._version:
-                self._counted = _count()
-                self._version = version
+                counting = _Counting()
+                self._counted = counting.statistics()
+                self._version = version if counting.lasting else None
             return self._counted
 
 
@@ -55,37 +59,44 @@ def _version() -> StoreFiles | None:
         return None
 
 
-def _count() -> GraphStatistics:
-    graphs = _number(_GRAPH_COUNT)
-    listed = graphs is not None and graphs <= settings.SPARQL_LISTED_GRAPHS_MAX
-    return GraphStatistics(
-        triples_by_predicate=_numbers(_PREDICATES),
-        instances_by_class=_numbers(_CLASSES),
-        entities=_number(_ENTITIES),
-        subjects=_number(_SUBJECTS),
-        objects=_number(_OBJECTS),
-        named_graphs=graphs,
-        triples_by_graph=(_numbers(_GRAPHS) if listed else None) or {},
-    )
+class _Counting:
+    """One count of everything; it begins no query once a query's time is over for all of them."""
 
+    def __init__(self) -> None:
+        self._until = time.monotonic() + settings.SPARQL_TIMEOUT_S
+        self.lasting = True  # False where something failed that may go well the next time
 
-def _number(query: str) -> int | None:
-    rows = _ask(query)
-    return None if rows is None else int(next(iter(rows))["n"].value)
+    def statistics(self) -> GraphStatistics:
+        graphs = self._number(_GRAPH_COUNT)
+        listed = graphs is not None and graphs <= settings.SPARQL_LISTED_GRAPHS_MAX
+        return GraphStatistics(
+            named_graphs=graphs,
+            triples_by_predicate=self._numbers(_PREDICATES),
+            instances_by_class=self._numbers(_CLASSES),
+            triples_by_graph=(self._numbers(_GRAPHS) if listed else None) or {},
+            subjects=self._number(_SUBJECTS),
+            entities=self._number(_ENTITIES),
+            objects=self._number(_OBJECTS),
+        )
 
+    def _number(self, query: str) -> int | None:
+        rows = self._ask(query)
+        return None if rows is None else int(next(iter(rows))["n"].value)
 
-def _numbers(query: str) -> Mapping[str, int] | None:
-    rows = _ask(query)
-    return None if rows is None else {row["key"].value: int(row["n"].value) for row in rows}
+    def _numbers(self, query: str) -> Mapping[str, int] | None:
+        rows = self._ask(query)
+        return None if rows is None else {row["key"].value: int(row["n"].value) for row in rows}
 
-
-def _ask(query: str) -> ox.QuerySolutions | None:
-    """The solutions, or None where counting takes more than a query may take."""
-    try:
-        found = answer(Question(query, QueryForm.SELECT), TableFormat.JSON)
-    except QueryFailed:
-        return None
-    return _solutions(ox.parse_query_results(found, format=ox.QueryResultsFormat.JSON))
+    def _ask(self, query: str) -> ox.QuerySolutions | None:
+        """The solutions, or None where counting takes more than a query may take."""
+        if time.monotonic() > self._until:
+            return None
+        try:
+            found = answer(Question(query, QueryForm.SELECT), TableFormat.JSON)
+        except QueryFailed as failed:
+            self.lasting = self.lasting and failed.kind in _LASTING
+            return None
+        return _solutions(ox.parse_query_results(found, format=ox.QueryResultsFormat.JSON))
 
 
 def _solutions(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions:

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from rdflib import RDF, XSD, Graph, Literal, Namespace, URIRef
 
+from ontology.readers import QueryFailed
 from registry.services.sparql import close_pools
 
 SD = Namespace("http://www.w3.org/ns/sparql-service-description#")
@@ -130,6 +131,25 @@ def test_what_cannot_be_counted_is_left_out(client: Client, settings) -> None:
     found = described(client, "/.well-known/void")
     assert list(found.objects(predicate=VOID.triples)) == []
     assert {int(each) for each in found.objects(predicate=VOID.classes)} == {1}
+
+
+def test_what_could_not_be_counted_just_now_is_counted_the_next_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*asked: object) -> bytes:
+        raise QueryFailed("busy", "no reader became free")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("registry.services.graph_statistics.answer", busy)
+        assert list(described(client).objects(predicate=VOID.triples)) == []
+    assert set(described(client).objects(predicate=VOID.triples)) >= {Literal(5)}
+
+
+def test_counting_stops_when_a_query_would_have_to(client: Client, settings) -> None:
+    settings.SPARQL_TIMEOUT_S = -1.0
+    found = described(client, "/.well-known/void")
+    assert list(found.objects(predicate=VOID.triples)) == []
+    assert len(list(found.objects(predicate=VOID.sparqlEndpoint))) == 1
 
 
 def test_only_features_that_there_are(client: Client) -> None:
