@@ -8,6 +8,7 @@ the kernel for a signal at its parent's death (Linux PR_SET_PDEATHSIG). That sig
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import subprocess
@@ -31,6 +32,7 @@ BACK_OFF_START_S = 0.5
 BACK_OFF_MAX_S = 30.0
 STEADY_AFTER_S = 30.0
 STOP_GRACE_S = 10.0
+REMIND_AFTER_S = 1.0  # longer than a broker takes to read thousands of accounts
 
 
 class Condition(StrEnum):
@@ -47,7 +49,7 @@ class ProcessSpec:
     """How to start one process and how to see that it is ready.
 
     Ready is `ready_line` in its log since the start, or the endpoint accepting a connection.
-    `reload_on` names a file whose change is told to the process by SIGHUP.
+    `reload_on` names a file whose change is told to the process by SIGHUP, twice.
     """
 
     name: str
@@ -71,6 +73,7 @@ class _Child:
     restarts: int = 0
     log_offset: int = 0
     reload_stamp: float = 0.0
+    remind_at: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ class Supervisor:
                 preexec_fn=_die_with_parent,
             )
         child.started_at = self._clock()
-        child.reload_stamp = _modified(child.spec.reload_on)
+        child.reload_stamp, child.remind_at = _modified(child.spec.reload_on), math.inf
         self._set(child, Condition.STARTING)
 
     def _look_at(self, child: _Child) -> None:
@@ -184,9 +187,15 @@ class Supervisor:
     def _keep(self, child: _Child) -> None:
         if self._clock() - child.started_at > STEADY_AFTER_S:
             child.back_off_s = BACK_OFF_START_S
-        stamp = _modified(child.spec.reload_on)
-        if stamp != child.reload_stamp and child.process is not None:
+        self._tell_of_changes(child)
+
+    def _tell_of_changes(self, child: _Child) -> None:
+        """Twice of each: Mosquitto forgets a hang-up that comes while it reads after an earlier."""
+        stamp, now = _modified(child.spec.reload_on), self._clock()
+        has_changed = stamp != child.reload_stamp
+        if (has_changed or now >= child.remind_at) and child.process is not None:
             child.reload_stamp = stamp
+            child.remind_at = now + REMIND_AFTER_S if has_changed else math.inf
             child.process.send_signal(signal.SIGHUP)
 
     def _is_ready(self, child: _Child) -> bool:

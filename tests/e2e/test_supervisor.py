@@ -97,6 +97,7 @@ def test_a_changed_file_is_told_by_a_hang_up(supervise, tmp_path: Path) -> None:
     assert supervisor.wait_until_ready(20.0)
     os.utime(watched, (1, 1))
     until(supervisor, lambda: "reloaded" in (tmp_path / "one.log").read_text())
+    until(supervisor, lambda: (tmp_path / "one.log").read_text().count("reloaded") == 2)
 
 
 def test_what_ignores_the_request_to_end_is_killed(supervise) -> None:
