@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import uuid
 from pathlib import Path
@@ -17,6 +18,7 @@ _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _BYTE_UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 _BYTE_UNITS |= {"KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#,\s]+")
 
 
 def text_setting(name: str, default: str) -> str:
@@ -28,6 +30,17 @@ def list_setting(name: str, default: list[str]) -> list[str]:
     """Texts separated by commas."""
     raw = os.environ.get(name)
     return default if raw is None else [part.strip() for part in raw.split(",") if part.strip()]
+
+
+def origins_setting(name: str, default: list[str]) -> list[str]:
+    """Origins of web pages (RFC 6454), separated by commas; `*` stands for all."""
+    origins = list_setting(name, default)
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ImproperlyConfigured(
+                f"{name} has {origin!r}, which is no origin; write https://host or https://host:port"
+            )
+    return origins
 
 
 def bool_setting(name: str, default: bool) -> bool:

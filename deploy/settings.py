@@ -12,6 +12,7 @@ from deploy.environment import (
     installation_id,
     int_setting,
     list_setting,
+    origins_setting,
     secret_key,
     text_setting,
 )
@@ -147,11 +148,11 @@ TINYFLEET_PUBLIC_READ = bool_setting("TINYFLEET_PUBLIC_READ", False)
 
 # Other sites' pages may read what they bring a password or a token for, and what is open to all.
 # Never with credentials: a page elsewhere cannot borrow the session of whoever looks at it.
-_ORIGINS = list_setting("TINYFLEET_CORS_ORIGINS", ["*"])
+_ORIGINS = origins_setting("TINYFLEET_CORS_ORIGINS", ["*"])
 CORS_ALLOW_ALL_ORIGINS = "*" in _ORIGINS
 CORS_ALLOWED_ORIGINS = [origin for origin in _ORIGINS if origin != "*"]
 CORS_ALLOW_CREDENTIALS = False
-CORS_URLS_REGEX = r"^/(sparql/?|\.well-known/void)$"
+CORS_URLS_REGEX = r"^/(sparql/?|search/sparql|\.well-known/(void|wot))$"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 CORS_ALLOW_HEADERS = [
     "accept",

@@ -37,6 +37,12 @@ def test_ten_queries_give_the_answers_on_the_page(
         assert len(answer.splitlines()) > 2 or answer in {"Yes.", "No."}
 
 
+def test_the_page_names_the_client_that_is_tested() -> None:
+    assert re.search(r"^COMUNICA := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1] in (
+        PAGE.read_text()
+    )
+
+
 def test_every_snippet_runs(filled: None, closed: str, web: WebInstallation) -> None:
     snippets = SNIPPETS.findall(PAGE.read_text())
     assert {language for language, _ in snippets} == {"python", "sh"}

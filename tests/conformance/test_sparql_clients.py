@@ -114,6 +114,16 @@ def test_a_graph_of_rdflib_stands_on_the_endpoint(closed: str, method: str) -> N
     assert {EX.graph0, EX.graph1} <= set(store.contexts())
 
 
+def test_rdflib_reads_every_form_of_answer(closed: str) -> None:
+    graph = Graph(SPARQLStore(f"{closed}/sparql", auth=(USER, PASSWORD)))
+    made = graph.query(CONSTRUCT).graph
+    assert set(made.objects(None, EX.called)) == {Literal(name) for name in NAMES}
+    told = graph.query(f"DESCRIBE <{EX['0']}>").graph
+    assert set(told) == {(EX["0"], EX.name, Literal("Ada"))}
+    assert graph.query(f"ASK {{ <{EX['0']}> ?p ?o }}").askAnswer is True
+    assert graph.query(f"ASK {{ <{EX['none']}> ?p ?o }}").askAnswer is False
+
+
 def test_a_named_graph_of_rdflib_is_that_graph(closed: str) -> None:
     store = SPARQLStore(f"{closed}/sparql", auth=(USER, PASSWORD))
     graph = Graph(store, identifier=EX.graph1)
@@ -239,6 +249,14 @@ def test_an_installation_names_the_sites_that_may_ask(web: WebInstallation) -> N
         )
     assert ours.headers["Access-Control-Allow-Origin"] == "https://ours.example"
     assert "Access-Control-Allow-Origin" not in others.headers
+
+
+def test_an_origin_that_is_none_stops_the_program(
+    web: WebInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(web.settings, "TINYFLEET_CORS_ORIGINS", "yasgui.example")
+    with pytest.raises(AssertionError, match="TINYFLEET_CORS_ORIGINS has 'yasgui.example'"):
+        web.manage("check")
 
 
 def test_the_term_of_a_graph_is_found_by_its_iri(closed: str, bearer: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -73,6 +73,51 @@ def test_a_conditional_request_is_spared_the_body(opened: str) -> None:
             assert (spared.status_code, spared.content) == (304, b"")
             assert spared.headers["ETag"] == tag
             assert "Vary" in spared.headers
+
+
+# Requests as clients that are not installed here send them: who, the form, the Accept header, and
+# the media type that such a client reads.
+OTHERS = [
+    (
+        "Apache Jena, SELECT",
+        {},
+        "application/sparql-results+json, application/sparql-results+xml;q=0.9, "
+        "text/tab-separated-values;q=0.7, text/csv;q=0.5, application/json;q=0.2, "
+        "application/xml;q=0.2, */*;q=0.1",
+        "application/sparql-results+json",
+    ),
+    (
+        "Eclipse RDF4J",
+        {"queryLn": "SPARQL", "infer": "true", "timeout": "0"},
+        "application/x-binary-rdf-results-table;q=0.8, application/sparql-results+xml;q=0.9, "
+        "text/x-tab-separated-values-star;q=0.9, application/sparql-results+json, */*;q=0.1",
+        "application/sparql-results+json",
+    ),
+    ("YASGUI", {}, "application/sparql-results+json,*/*;q=0.9", "application/sparql-results+json"),
+    (
+        "a form of Virtuoso",
+        {"default-graph-uri": "", "format": "text/html", "debug": "on"},
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "application/xml",
+    ),
+    ("an old library", {}, "text/javascript, application/json;q=0.5", "application/json"),
+    ("a spreadsheet", {}, "text/*", "text/csv"),
+]
+
+
+@pytest.mark.parametrize("name, form, accept, media_type", OTHERS, ids=[row[0] for row in OTHERS])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_other_clients_are_given_what_they_read(
+    opened: str, method: str, name: str, form: dict[str, str], accept: str, media_type: str
+) -> None:
+    asked = urlencode({**form, "query": QUERY})
+    headers = [("Accept", accept)]
+    if method == "GET":
+        reply = send(opened, "GET", f"/sparql?{asked}", headers)
+    else:
+        headers.append(("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8"))
+        reply = send(opened, "POST", "/sparql", headers, asked.encode())
+    assert (reply.status, reply.media_type) == (200, media_type), reply.body
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "text/csv"])
