@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from onnx import numpy_helper as arrays
 from registry.footprint.description import Description, describe
 from registry.formats.model_file import read_network
 from tests.registry.onnx_files import file, graph, info, node
+from tests.registry.torch_exports import exported
 
 Shape = Sequence[int | str | None]
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -134,8 +136,8 @@ def test_time_is_followed_through_what_keeps_or_turns_it(before):
     assert recurrent(["N", 1, 4], before).macs is None
 
 
-def constant(name: str, number: int) -> NodeProto:
-    return node("Constant", "", name, value=arrays.from_array(np.array([number])))
+def constant(name: str, *numbers: int) -> NodeProto:
+    return node("Constant", "", name, value=arrays.from_array(np.array(numbers)))
 
 
 def test_time_is_followed_through_an_axis_that_is_added():
@@ -157,13 +159,117 @@ def test_a_batch_behind_one_step_that_is_added_is_one():
     assert (found.macs, found.inputs[0].shape) == (macs_of_steps(1), (1, 4))
 
 
-@pytest.mark.parametrize("at", [np.array([np.inf]), np.array([-1]), np.array([[1]]), np.array([])])
+@pytest.mark.parametrize("at", [np.array([np.inf]), np.array([-3]), np.array([[1]]), np.array([])])
 def test_axes_that_cannot_be_followed_leave_the_convention(at):
     lost = [
         node("Constant", "", "at", value=arrays.from_array(at)),
         node("Unsqueeze", "x at", "s"),
     ]
     assert recurrent(["N", 4], lost).inputs[0].shape == (1, 4)
+
+
+LAST = [constant("from", 0), constant("to", 9), constant("axis", 0)]
+FORMS = {
+    "Flatten": ([node("Flatten", "x", "f"), constant("at", 1), node("Unsqueeze", "f at", "s")], 1),
+    "Reshape": ([constant("to", -1, 1, 4), node("Reshape", "x to", "s")], 1),
+    "copied": ([constant("to", 0, 1, 4), node("Reshape", "x to", "s")], 1),
+    "behind one": (
+        [
+            constant("to", 1, -1, 4),
+            node("Reshape", "x to", "b"),
+            node("Transpose", "b", "s", perm=[1, 0, 2]),
+        ],
+        1,
+    ),
+    "Slice": ([*LAST, node("Slice", "x from to axis", "s")], 1),
+    "Concat": ([node("Split", "x", "a b", axis=2), node("Concat", "b a", "s", axis=2)], 1),
+    "Gather": ([constant("at", 0), node("Gather", "x at", "s", axis=1)], 1),
+    "ReduceMean": (
+        [node("ReduceMean", "x", "f", axes=[1], keepdims=0), node("Unsqueeze", "f one", "s")],
+        1,
+    ),
+    "stacked": ([node("Unsqueeze", "x last", "u"), node("Squeeze", "u last", "s")], 1),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_time_is_followed_through_changes_of_form(form):
+    before, batch = FORMS[form]
+    before = [constant("one", 1), constant("last", -1), *before]
+    assert recurrent([5, batch, 4], before).macs == macs_of_steps(5)
+    assert recurrent(["N", batch, 4], before).macs is None
+
+
+def test_a_length_that_is_stated_is_no_open_time():
+    steps = [constant("to", 5, -1, 4), node("Reshape", "x to", "s")]
+    found = recurrent(["N", 20], steps)
+    assert (found.macs, found.inputs[0].shape) == (macs_of_steps(5), (1, 20))
+
+
+class Frames(torch.nn.Module):
+    """A network that sees frame after frame of an unbatched recording."""
+
+    def __init__(self, look) -> None:
+        super().__init__()
+        self.look = look
+        self.remember = torch.nn.LSTM(64, 8)
+        self.say = torch.nn.Linear(8, 5)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.say(self.remember(self.look(frames))[0][-1])
+
+
+def _halves(x: torch.Tensor) -> torch.Tensor:
+    left, right = x.flatten(1).chunk(2, -1)
+    return torch.cat([right, left], -1)
+
+
+LOOKS = {
+    "flatten": lambda x: x.flatten(1),
+    "reshape": lambda x: x.reshape(-1, 64),
+    "view": lambda x: x.view(x.shape[0], 64),
+    "one by one": lambda x: x.reshape(-1, 1, 64),
+    "halves": _halves,
+    "without the first": lambda x: x.flatten(1)[1:],
+    "stacked": lambda x: torch.stack([x[..., n] for n in range(8)], -1).flatten(1),
+    "convolved": lambda x: torch.nn.functional.max_pool2d(x.unsqueeze(1), 1).flatten(1),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_frames_that_torch_exports_are_no_batch(look):
+    network = Frames(LOOKS[look])
+    assert describe(exported(network, (20, 8, 8))).macs
+    left_open = describe(exported(network, (20, 8, 8), open_batch=True))
+    assert left_open.network.inputs[0].shape == (-1, 8, 8)
+    assert (left_open.macs, left_open.network.remarks) == (None, ())
+
+
+class Spotter(torch.nn.Module):
+    """A keyword spotter: convolution, flattened, a recurrent layer, its last step, a class."""
+
+    def __init__(self, layer: type[torch.nn.RNNBase], batch_first: bool) -> None:
+        super().__init__()
+        self.hear = torch.nn.Conv2d(1, 4, 3, padding=1)
+        self.remember = layer(40, 8, batch_first=batch_first)
+        self.say = torch.nn.Linear(8, 5)
+        self.batch_first = batch_first
+
+    def forward(self, sound: torch.Tensor) -> torch.Tensor:
+        order = (0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3)
+        heard = self.remember(self.hear(sound).permute(order).flatten(2))[0]
+        return self.say(heard[:, -1] if self.batch_first else heard[-1])
+
+
+@pytest.mark.parametrize("layer", [torch.nn.LSTM, torch.nn.GRU], ids=["LSTM", "GRU"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_the_batch_of_a_keyword_spotter_is_one(layer, batch_first):
+    network = Spotter(layer, batch_first)
+    fixed = describe(exported(network, (1, 1, 20, 10)))
+    left_open = describe(exported(network, (1, 1, 20, 10), open_batch=True))
+    assert fixed.macs
+    assert left_open.macs == fixed.macs
+    assert left_open.network.remarks == ('open first axis "batch" taken as 1',)
 
 
 def test_time_is_seen_inside_a_branch():
