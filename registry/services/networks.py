@@ -203,13 +203,16 @@ def _write(release: Release, said: Registration, file: _Bytes) -> Variant:
 
 
 def _columns(said: Registration, file: _Bytes, artifact: Artifact) -> dict[str, Any]:
+    return {"artifact": artifact, **read_columns(file.description), **_stated(said)}
+
+
+def read_columns(description: Description) -> dict[str, Any]:
+    """What a variant's row says of its file, all of it read from the bytes."""
     return {
-        "artifact": artifact,
-        "precision": precision_of(file.description),
-        "operators": file.network.operator_versions,
-        "dtypes": _listed(file.description.known_dtypes),
-        "description": file.description.as_json(settings.DESCRIBED_LAYERS_MAX),
-        **_stated(said),
+        "precision": precision_of(description),
+        "operators": description.network.operator_versions,
+        "dtypes": _listed(description.known_dtypes),
+        "description": description.as_json(settings.DESCRIBED_LAYERS_MAX),
     }
 
 
