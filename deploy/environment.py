@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -68,8 +69,10 @@ def float_setting(name: str, default: float) -> float:
 def bytes_setting(name: str, default: int) -> int:
     """A size: a number of bytes, or a number with a unit such as 64KiB or 1MB."""
     raw = os.environ.get(name)
-    if raw is None:
-        return default
+    return default if raw is None else _bytes(name, raw)
+
+
+def _bytes(name: str, raw: str) -> int:
     digits = raw.strip().rstrip("KkMmGgIiBb ")
     unit = raw.strip()[len(digits) :].strip().upper()
     if unit not in _BYTE_UNITS or not digits.isdigit():
@@ -77,10 +80,41 @@ def bytes_setting(name: str, default: int) -> int:
     return int(digits) * _BYTE_UNITS[unit]
 
 
+def query_limits_setting(name: str, at_once: int) -> dict[str, Any]:
+    """Some of a query's limits by name, as in `time_s=5, memory=256MiB, rows=20000, at_once=2`."""
+    limits: dict[str, Any] = {"at_once": at_once}
+    for part in list_setting(name, []):
+        key, _, text = (each.strip() for each in part.partition("="))
+        if key not in _QUERY_LIMITS:
+            known = ", ".join(_QUERY_LIMITS)
+            raise ImproperlyConfigured(f"{name}: {part!r} is none of {known} with =VALUE")
+        field, parse = _QUERY_LIMITS[key]
+        limits[field] = parse(f"{name}: {key}", text)
+    return limits
+
+
+def _positive(name: str, raw: str) -> float:
+    value = _parsed(name, raw)
+    if not value > 0:
+        raise ImproperlyConfigured(f"{name}={raw!r} is not above zero")
+    return value
+
+
+# For each name of a limit its field in QueryLimits, and how its value is read.
+_QUERY_LIMITS: dict[str, tuple[str, Callable[[str, str], float]]] = {
+    "time_s": ("time_s", _positive),
+    "memory": ("memory_bytes", _bytes),
+    "rows": ("rows", lambda name, raw: int(_positive(name, raw))),
+    "at_once": ("at_once", lambda name, raw: int(_positive(name, raw))),
+}
+
+
 def _number(name: str, default: float) -> float:
     raw = os.environ.get(name)
-    if raw is None:
-        return default
+    return default if raw is None else _parsed(name, raw)
+
+
+def _parsed(name: str, raw: str) -> float:
     try:
         return float(raw)
     except ValueError as error:

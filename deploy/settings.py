@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from deploy.environment import (
     bool_setting,
@@ -13,6 +14,7 @@ from deploy.environment import (
     int_setting,
     list_setting,
     origins_setting,
+    query_limits_setting,
     secret_key,
     text_setting,
 )
@@ -215,7 +217,19 @@ RDF_TIMEOUT_S = float_setting("TINYFLEET_RDF_TIMEOUT_S", 60.0)
 SPARQL_TIMEOUT_S = float_setting("TINYFLEET_SPARQL_TIMEOUT_S", 10.0)
 SPARQL_MEMORY_BYTES = bytes_setting("TINYFLEET_SPARQL_MEMORY_BYTES", 512 * 1024 * 1024)
 SPARQL_MAX_ROWS = int_setting("TINYFLEET_SPARQL_MAX_ROWS", 100_000)
-SPARQL_READERS = int_setting("TINYFLEET_SPARQL_READERS", 4)
+SPARQL_MAX_ANSWER_BYTES = bytes_setting("TINYFLEET_SPARQL_MAX_ANSWER_BYTES", 64 * 1024 * 1024)
+# What differs from the general limits by who asks; registry.services.query_limits has the roles.
+SPARQL_ROLES: dict[str, dict[str, Any]] = {
+    "anonymous": query_limits_setting("TINYFLEET_SPARQL_ANONYMOUS", at_once=2),
+    "viewer": query_limits_setting("TINYFLEET_SPARQL_VIEWER", at_once=3),
+    "operator": query_limits_setting("TINYFLEET_SPARQL_OPERATOR", at_once=4),
+    "model engineer": query_limits_setting("TINYFLEET_SPARQL_MODEL_ENGINEER", at_once=4),
+    "administrator": query_limits_setting("TINYFLEET_SPARQL_ADMINISTRATOR", at_once=4),
+}
+SPARQL_READERS = int_setting("TINYFLEET_SPARQL_READERS", 6)
+SPARQL_KEPT_READERS = int_setting("TINYFLEET_SPARQL_KEPT_READERS", 2)
+SPARQL_WARM_READERS = int_setting("TINYFLEET_SPARQL_WARM_READERS", 6)
+SPARQL_WAIT_S = float_setting("TINYFLEET_SPARQL_WAIT_S", 2.0)
 SPARQL_LISTED_GRAPHS_MAX = int_setting("TINYFLEET_SPARQL_LISTED_GRAPHS_MAX", 1_000)
 SPARQL_MAX_QUERY_BYTES = bytes_setting("TINYFLEET_SPARQL_MAX_QUERY_BYTES", 256 * 1024)
 THINGS_PAGE_MAX = int_setting("TINYFLEET_THINGS_PAGE_MAX", 1000)

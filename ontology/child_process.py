@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,15 @@ from ontology.frames import LENGTH
 class ChildProcess:
     """`python -m MODULE ARGUMENTS`, which answers each request with a head and a body."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(
+        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """The settings of this installation, some of them secret, are kept from the child."""
+        inherited = {key: value for key, value in os.environ.items() if "TINYFLEET" not in key}
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=Path(__file__).resolve().parent.parent,
+            env={**inherited, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

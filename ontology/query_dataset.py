@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
-from ontology.query_guard import Token, tokens
+from ontology.query_guard import Token, tokens, unescaped
 
 BASE_IRI = "https://w3id.org/tinyfleet/"  # what relative IRIs of a query without BASE stand upon
 
@@ -19,7 +18,6 @@ class UnknownGraph(Exception):
         super().__init__(f"FROM <{iri}>: there is no such graph here, and none is fetched")
 
 
-_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _DECLARING = {"BASE", "PREFIX"}
 
 
@@ -51,7 +49,7 @@ class _Prologue:
 def graphs_of(query: str) -> tuple[str, ...]:
     """The IRIs of the graphs in the query's dataset clauses, none where it has no such clause."""
     prologue, found = _Prologue(), []
-    words = tokens(_unescaped(query))
+    words = tokens(unescaped(query))
     for token in words:
         word = token.text.upper() if token.kind == "word" else ""
         if word in _DECLARING:
@@ -66,12 +64,3 @@ def _source(words: Iterator[Token], prologue: _Prologue) -> str | None:
     if source is not None and source.text.upper() == "NAMED":
         source = next(words, None)
     return prologue.resolve(source) if source is not None else None
-
-
-def _unescaped(query: str) -> str:
-    """Code point escapes come before the grammar (section 19.2)."""
-    return _ESCAPED.sub(lambda match: _character(int(match[1] or match[2], 16), match[0]), query)
-
-
-def _character(point: int, escape: str) -> str:
-    return chr(point) if point <= 0x10FFFF else escape

@@ -3,31 +3,40 @@
 A tokenizer, not a parser: it knows strings, IRIs and comments (SPARQL 1.1, section 19.8), so a
 keyword is told from the same letters inside a literal. That takes linear time on any input; the
 grammar itself is checked by the engine, in a process that may die of it.
+
+Engines that read letter by letter find a keyword in the middle of what is one word here: to them
+`1SERVICE<…>` and `SERVICEex:a {` are calls of another server. So these are refused too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import NamedTuple
 
+# Each quantifier that could give something back is possessive, and what does not close is one
+# token: a text that a failed attempt has read is not read again.
 _TOKEN = re.compile(
     r"""
-      (?P<space>\s+|\#[^\n\r]*)
-    | (?P<string>\"{3}(?:\"{0,2}(?:[^\"\\]|\\.))*\"{3}
-                |'{3}(?:'{0,2}(?:[^'\\]|\\.))*'{3}
-                |\"(?:[^\"\\\n\r]|\\.)*\"|'(?:[^'\\\n\r]|\\.)*')
-    | (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
-    | (?P<variable>[?$]\w+)
-    | (?P<prefixed>[\w.-]*:[\w.:%\\-]*)
-    | (?P<language>@[A-Za-z]+(?:-[A-Za-z0-9]+)*)
-    | (?P<word>\w+)
+      (?P<space>\s++|\#[^\n\r]*+)
+    | (?P<string>\"{3}(?:\"{0,2}(?:[^\"\\]|\\.))*+\"{3}
+                |'{3}(?:'{0,2}(?:[^'\\]|\\.))*+'{3}
+                |\"(?:[^\"\\\n\r]|\\.)*+\"|'(?:[^'\\\n\r]|\\.)*+')
+    | (?P<unclosed>\"(?:[^\"\\\n\r]|\\.)*+|'(?:[^'\\\n\r]|\\.)*+)
+    | (?P<iri><[^<>"{}|^`\\\x00-\x20]*+>)
+    | (?P<variable>[?$]\w++)
+    | (?P<language>@[A-Za-z]++(?:-[A-Za-z0-9]++)*+)
+    | (?P<name>(?P<before>[\w.-]*+)(?P<colon>:)?+(?(colon)(?:[\w:%\\][\w.:%\\-]*+)?+|(?<=[\w.-])))
     | (?P<sign>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_WORD_OR_SIGN = re.compile(r"\w+|[.-]")
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"}
+_BEFORE_A_GRAPH = {"GRAPH", "FROM", "NAMED"}
+_DEEPER, _HIGHER = frozenset("{(["), frozenset("})]")
 MAX_NESTING = 200
 
 
@@ -55,9 +64,11 @@ class QueryRefused(Exception):
         self.column = column
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token of a query: its kind is the name of a group above, and never space."""
+class Token(NamedTuple):
+    """One token of a query.
+
+    Its kind is string, unclosed, iri, variable, language, prefixed, word or sign.
+    """
 
     kind: str
     text: str
@@ -65,34 +76,91 @@ class Token:
 
 
 def examine(query: str) -> QueryForm:
-    """The query's form; QueryRefused where it would write, reach the network, or nest too deep."""
-    form: QueryForm | None = None
+    """The query's form; QueryRefused where it would write, reach the network, or nest too deep.
+
+    Code point escapes come before the grammar (section 19.2), but not in every engine: the query is
+    read both ways where it has any.
+    """
+    form = _examine(query)
+    plain = unescaped(query)
+    return form if plain == query and form else _settled(form, _examine(plain))
+
+
+def _settled(form: QueryForm | None, plain: QueryForm | None) -> QueryForm:
+    if settled := form or plain:
+        return settled
+    raise QueryRefused("the query has no SELECT, ASK, CONSTRUCT or DESCRIBE")
+
+
+def _examine(query: str) -> QueryForm | None:
+    found = list(tokens(query))
+    _refuse_depth(query, found)
+    _refuse_service(query, found)
+    for token in found:
+        if token.kind == "word" and (form := _form_of(query, token)):
+            return form
+    return None
+
+
+def _refuse_depth(query: str, found: Iterable[Token]) -> None:
     depth = 0
-    for token in tokens(query):
-        depth += (token.text in "{(") - (token.text in "})") if token.kind == "sign" else 0
-        if depth > MAX_NESTING:
-            raise _refusal(query, token, f"it nests deeper than {MAX_NESTING} levels")
-        if token.kind == "word":
-            form = form or _form_of(query, token)
-            if token.text.upper() == "SERVICE":
-                detail = "SERVICE reaches another server, which is not allowed here"
-                raise _refusal(query, token, detail)
-    if form is None:
-        raise QueryRefused("the query has no SELECT, ASK, CONSTRUCT or DESCRIBE")
-    return form
+    for token in found:
+        if token.kind == "sign":
+            depth += (token.text in _DEEPER) - (token.text in _HIGHER)
+            if depth > MAX_NESTING:
+                raise _refusal(query, token, f"it nests deeper than {MAX_NESTING} levels")
 
 
-def names_dataset(query: str) -> bool:
-    """Whether the query says itself, by FROM, which graphs it is about (SPARQL 1.1, 13.2)."""
-    return any(t.kind == "word" and t.text.upper() == "FROM" for t in tokens(query))
+def _refuse_service(query: str, found: list[Token]) -> None:
+    nothing = Token("sign", "", 0)
+    for before, token, after in zip([nothing, *found], found, [*found[1:], nothing], strict=False):
+        if _calls_service(before, token, after):
+            detail = "SERVICE reaches another server, which is not allowed here"
+            raise _refusal(query, token, detail)
+
+
+def _calls_service(before: Token, token: Token, after: Token) -> bool:
+    """Whether any engine could read a SERVICE in this token.
+
+    A name such as service:a is one only where a group follows, and no keyword explains that.
+    """
+    if token.kind == "word":
+        return "SERVICE" in token.text.upper()
+    return (
+        token.kind == "prefixed"
+        and after.text == "{"
+        and "SERVICE" in token.text.partition(":")[0].upper()
+        and not (before.kind == "word" and before.text.upper() in _BEFORE_A_GRAPH)
+    )
 
 
 def tokens(query: str) -> Iterator[Token]:
     """The query's tokens in order, without spaces and comments."""
     for match in _TOKEN.finditer(query):
-        kind = match.lastgroup or "sign"
-        if kind != "space":
+        kind = "name" if match["name"] is not None else match.lastgroup or "sign"
+        if kind == "name":
+            yield from _name(match)
+        elif kind != "space":
             yield Token(kind, match.group(), match.start())
+
+
+def _name(match: re.Match[str]) -> Iterator[Token]:
+    """A prefixed name; or words, between which dots and signs may stand as in `1.FILTER`."""
+    if match["colon"]:
+        yield Token("prefixed", match.group(), match.start())
+        return
+    for part in _WORD_OR_SIGN.finditer(match.group()):
+        kind = "sign" if part.group() in ".-" else "word"
+        yield Token(kind, part.group(), match.start() + part.start())
+
+
+def unescaped(query: str) -> str:
+    """The query with its code point escapes replaced (section 19.2)."""
+    return _ESCAPED.sub(lambda match: _character(int(match[1] or match[2], 16), match[0]), query)
+
+
+def _character(point: int, escape: str) -> str:
+    return chr(point) if point <= 0x10FFFF else escape
 
 
 def _form_of(query: str, token: Token) -> QueryForm | None:

@@ -1,29 +1,40 @@
-"""A process that answers one query at a time from the store on disk, and may be killed for it.
+"""A process that answers one query at a time from a store, and may be killed for it.
 
-Run as `python -m ontology.reader STORE`. It reads requests from standard input and writes answers
-to standard output, each a length (4 bytes, big-endian) and that many bytes. It opens the store
-read-only (about 20 ms) and again whenever a file of it has changed, so it sees what was committed
-before the query came and can harm nothing. It ends when its input does, even in the middle of a
+Run as `python -m ontology.reader` with the store, a folder or an address, in the environment. It
+reads requests from standard input and writes answers to standard output, each a length (4 bytes,
+big-endian) and that many bytes. A store on disk it opens read-only (about 20 ms) and again whenever
+a file of it has changed, so it sees what was committed before the query came and can harm nothing;
+for such a store it gives up the network. It ends when its input does, even in the middle of a
 query.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
 import sys
 import threading
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import orjson
 import pyoxigraph as ox
 
 from ontology.frames import read_frame, send
-from ontology.process_limits import limit_cpu, limit_memory, set_soft_limit
-from ontology.query_dataset import BASE_IRI, UnknownGraph, graphs_of
+from ontology.local_store import LocalStore
+from ontology.no_network import give_up_network
+from ontology.process_limits import (
+    be_first_to_go,
+    give_way,
+    limit_cpu,
+    limit_memory,
+    limit_stack,
+    set_soft_limit,
+)
+from ontology.query_dataset import UnknownGraph
 from ontology.query_errors import located
+from ontology.query_request import Request, StoreFailed
 from ontology.results import (
     GraphFormat,
     NotWritable,
@@ -35,68 +46,65 @@ from ontology.results import (
     write_json,
     write_solutions,
 )
-from ontology.store_files import StoreFiles, store_files
+
+SOURCE = "GRAPH_SOURCE"  # in the environment: an address may hold a password, which ps would show
+_PATIENCE_S = 0.25  # then a query gives way to whatever else wants the processor
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One query with everything that bounds its answer."""
-
-    query: str
-    media_type: str
-    max_rows: int
-    memory_bytes: int
-    cpu_s: float
-    default_graphs: tuple[str, ...] = ()
-    named_graphs: tuple[str, ...] = ()
+class TooManyBytes(Exception):
+    """The answer is longer than the limit."""
 
 
-def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
+class Store(Protocol):
+    """Where a query is asked."""
+
+    def prepare(self) -> None:
+        """Do what is not the query's to pay for."""
+        ...
+
+    def query(self, request: Request) -> Any:
+        """Solutions, a boolean or triples."""
+        ...
+
+
+def serve(source: str, requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until the input ends."""
-    opened = OpenStore(path)
+    be_first_to_go()
+    limit_stack()
+    store = _store(source)
+    with contextlib.suppress(OSError, RuntimeError):  # the query that needs it will say so
+        store.prepare()
     while frame := read_frame(requests):
-        with _Lifeline(requests):
-            head, body = _answer(opened, Request(**orjson.loads(frame)))
-        send(answers, head, body)
+        with _Lifeline(requests) as lifeline:
+            head, body = _answer(store, Request(**orjson.loads(frame)))
+        send(answers, head | {"serves_again": not lifeline.gave_way}, body)
 
 
-class OpenStore:
-    """The store on disk as it is now, opened anew only when its files are others than before."""
+def _store(source: str) -> Store:
+    if source.startswith(("http://", "https://")):
+        from ontology.remote_store import RemoteStore  # slow to import, and most need it not
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._files: StoreFiles = frozenset()
-        self._store: ox.Store | None = None
-
-    def current(self) -> ox.Store:
-        """The store with everything that was committed before this call.
-
-        The files are looked at before they are opened: what is committed in between is seen now,
-        and opened for once more at the next call.
-        """
-        files = store_files(self._path)
-        while self._store is None or files != self._files:
-            self._store = None  # closed first, so that two are never open at once
-            try:
-                self._store, self._files = ox.Store.read_only(self._path), files
-            except (OSError, RuntimeError):
-                # The writer may have removed a file between two looks of the engine.
-                before, files = files, store_files(self._path)
-                if files == before:
-                    raise
-        return self._store
+        return RemoteStore(source)
+    give_up_network()
+    return LocalStore(source)
 
 
 class _Lifeline:
-    """While a query runs, watch for the end of input, which says that nobody waits any more."""
+    """While a query runs, watch for the end of input, which says that nobody waits any more.
+
+    A query that takes long gives way to others. That cannot be taken back without rights, so the
+    process is of no use for the next one.
+    """
 
     def __init__(self, requests: BinaryIO) -> None:
+        self.gave_way = False
         self._input = requests.fileno()
         self._wake, self._done = os.pipe()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Lifeline:
         self._thread.start()
+        return self
 
     def __exit__(self, *exception: object) -> None:
         os.close(self._done)
@@ -104,78 +112,72 @@ class _Lifeline:
         os.close(self._wake)
 
     def _watch(self) -> None:
-        readable, _, _ = select.select([self._input, self._wake], [], [])
+        watched = [self._input, self._wake]
+        readable, _, _ = select.select(watched, [], [], _PATIENCE_S)
+        if not readable:
+            self.gave_way = True
+            give_way()
+            readable, _, _ = select.select(watched, [], [])
         # The peer never sends during a query, so readable input can only be its end.
         if self._wake not in readable:
             os._exit(1)
 
 
-def _answer(opened: OpenStore, request: Request) -> tuple[dict[str, Any], bytes]:
+def _answer(store: Store, request: Request) -> tuple[dict[str, Any], bytes]:
     try:
-        return {"status": "ok"}, _evaluate(opened, request)
+        return {"status": "ok"}, _evaluate(store, request)
     except SyntaxError as error:
         return _syntax_error(str(error)), b""
-    except UnknownGraph as error:
-        return {"status": "dataset", "detail": str(error)}, b""
-    except NotWritable as error:
-        return {"status": "format", "detail": f"{error}; ask for another format"}, b""
     except TooManyRows:
         return {"status": "too_many_rows"}, b""
+    except TooManyBytes:
+        return {"status": "too_long"}, b""
     except MemoryError:
         return {"status": "memory"}, b""
+    except tuple(_STATUSES) as error:
+        return {"status": _STATUSES[type(error)], "detail": _said(error)}, b""
     except (ValueError, OSError, RuntimeError) as error:
         return {"status": "failed", "detail": str(error)}, b""
 
 
-def _evaluate(opened: OpenStore, request: Request) -> bytes:
+_STATUSES: dict[type[Exception], str] = {
+    UnknownGraph: "dataset",
+    NotWritable: "format",
+    StoreFailed: "store",
+}
+
+
+def _said(error: Exception) -> str:
+    return f"{error}; ask for another format" if isinstance(error, NotWritable) else str(error)
+
+
+def _evaluate(store: Store, request: Request) -> bytes:
     set_soft_limit(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
-    store = opened.current()
+    store.prepare()
     # Only now: opening starts the engine's threads, whose stacks are not the query's.
     limit_memory(request.memory_bytes)
     limit_cpu(request.cpu_s)
-    result = _query(store, request)
+    answer = _written(store, request)
+    if len(answer) > request.max_bytes:
+        raise TooManyBytes
+    return answer
+
+
+def _written(store: Store, request: Request) -> bytes:
+    result = store.query(request)
     if isinstance(result, ox.QueryBoolean):
         return write_boolean(bool(result), TableFormat(request.media_type))
-    if isinstance(result, ox.QueryTriples):
+    if not isinstance(result, ox.QuerySolutions):
         return write_graph(result, GraphFormat(request.media_type), request.max_rows)
     form = TableFormat(request.media_type)
     if form is TableFormat.JSON:
         try:
             return write_json(result, request.max_rows)
         except PerhapsTooManyRows:
-            result = _query(store, request)
+            result = store.query(request)
     names = [variable.value for variable in result.variables]
     rows = (list(solution) for solution in result)
     return write_solutions(names, rows, form, request.max_rows)
-
-
-def _query(store: ox.Store, request: Request) -> Any:
-    return store.query(request.query, base_iri=BASE_IRI, **_dataset(store, request))
-
-
-def _dataset(store: ox.Store, request: Request) -> dict[str, Any]:
-    """The protocol's dataset (SPARQL 1.1 Protocol, 2.1.4), or the query's own, or all graphs.
-
-    A graph that a parameter names and the store has not is empty: a store keeps no empty graphs, so
-    the two are the same. FROM says by the letter that a document is to be read, so it is refused.
-    """
-    if not request.default_graphs and not request.named_graphs:
-        own = graphs_of(request.query)
-        for iri in own:
-            if not _holds(store, iri):
-                raise UnknownGraph(iri)
-        return {"use_default_graph_as_union": not own}
-    return {
-        "default_graph": [ox.NamedNode(iri) for iri in request.default_graphs],
-        "named_graphs": [ox.NamedNode(iri) for iri in request.named_graphs],
-    }
-
-
-def _holds(store: ox.Store, iri: str) -> bool:
-    try:
-        return store.contains_named_graph(ox.NamedNode(iri))
-    except ValueError:  # no IRI at all
-        return False
 
 
 def _syntax_error(text: str) -> dict[str, Any]:
@@ -184,4 +186,4 @@ def _syntax_error(text: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], os.fdopen(0, "rb", buffering=0, closefd=False), sys.stdout.buffer)
+    serve(os.environ[SOURCE], os.fdopen(0, "rb", buffering=0, closefd=False), sys.stdout.buffer)

@@ -1,9 +1,9 @@
-"""A small pool of reader processes: queries with a time limit that holds, because it kills."""
+"""A small pool of reader processes: queries with limits that hold, because it kills."""
 
 from __future__ import annotations
 
-import queue
-import threading
+import math
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,103 +11,143 @@ from typing import Any
 import orjson
 
 from ontology.child_process import ChildProcess
-from ontology.reader import Request
+from ontology.places import NoPlace, Places
+from ontology.query_request import Request
+from ontology.reader import SOURCE
+from ontology.warm_processes import WarmProcesses
 
 
 class QueryFailed(Exception):
     """A query that gave no answer.
 
-    `kind` is syntax, dataset, format, time, memory, rows, busy or failed.
+    `kind` is syntax, dataset, format, time, memory, rows, size, busy, store or failed.
     """
 
     def __init__(
-        self, kind: str, detail: str, line: int | None = None, column: int | None = None
+        self,
+        kind: str,
+        detail: str,
+        line: int | None = None,
+        column: int | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
         self.line = line
         self.column = column
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What one query may take."""
+    """What one query may take, and how many its asker may have running."""
 
     time_s: float
     memory_bytes: int
     rows: int
+    at_once: int = 1
+    answer_bytes: int = 64 * 1024 * 1024
+    wait_s: float = math.inf  # for a place; the time limit bounds it too
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whose share of the places a query takes, and its limits."""
+
+    name: str
+    limits: QueryLimits
 
 
 class ReaderPool:
     """At most `size` queries at once, each in a process of its own that is killed at its limit.
 
-    A reader that ended well serves again; one that was killed is replaced at the next need. Safe to
-    call from several threads.
+    `store` is a folder of our own or the address of another store. Of the places, the last `kept`
+    are for askers who have nothing running; `warm` readers, places permitting, are started before
+    they are needed. A reader that ended well and soon serves again. Safe to call from several
+    threads.
     """
 
-    def __init__(self, store: Path, size: int) -> None:
-        self._store = store
-        self._idle: queue.SimpleQueue[ChildProcess] = queue.SimpleQueue()
-        self._places = threading.BoundedSemaphore(size)
+    def __init__(self, store: Path | str, size: int, kept: int = 0, warm: int = 0) -> None:
+        self._source = str(store)
+        self._places = Places(size, kept)
+        self._readers = WarmProcesses(self._start, lambda: min(warm, size - self._places.taken))
+
+    def warm_up(self) -> None:
+        """Start the readers that are kept ready."""
+        self._readers.fill_up()
 
     def run(
         self,
         query: str,
         media_type: str,
-        limits: QueryLimits,
+        asker: Asker,
         default_graphs: tuple[str, ...] = (),
         named_graphs: tuple[str, ...] = (),
     ) -> bytes:
-        """The answer in that media type; QueryFailed where there is none within the limits."""
-        if not self._places.acquire(timeout=limits.time_s):
-            raise QueryFailed("busy", f"no reader became free within {limits.time_s:g} s")
+        """The answer in that media type; QueryFailed where there is none within the limits.
+
+        The time limit runs from now: waiting for a place is part of it.
+        """
+        limits = asker.limits
+        until = time.monotonic() + limits.time_s
+        request = Request(
+            query=query,
+            media_type=media_type,
+            max_rows=limits.rows,
+            max_bytes=limits.answer_bytes,
+            memory_bytes=limits.memory_bytes,
+            cpu_s=limits.time_s,
+            default_graphs=default_graphs,
+            named_graphs=named_graphs,
+        )
         try:
-            request = Request(
-                query=query,
-                media_type=media_type,
-                max_rows=limits.rows,
-                memory_bytes=limits.memory_bytes,
-                cpu_s=limits.time_s,
-                default_graphs=default_graphs,
-                named_graphs=named_graphs,
-            )
-            return self._run(request, limits)
+            with self._places.one(asker.name, limits.at_once, min(limits.wait_s, limits.time_s)):
+                return self._run(request, limits, until)
+        except NoPlace as error:
+            raise _busy(error, limits) from error
         finally:
-            self._places.release()
+            self._readers.fill_up()
 
     def close(self) -> None:
-        """End the idle readers."""
-        while True:
-            try:
-                self._idle.get_nowait().kill()
-            except queue.Empty:
-                return
+        """End the idle readers, and those that run when they have answered."""
+        self._readers.close()
 
-    def _run(self, request: Request, limits: QueryLimits) -> bytes:
-        reader = self._reader()
+    def _start(self) -> ChildProcess:
+        return ChildProcess("ontology.reader", environment={SOURCE: self._source})
+
+    def _run(self, request: Request, limits: QueryLimits, until: float) -> bytes:
+        reader = self._readers.take()
         try:
-            head, body = reader.ask(limits.time_s, orjson.dumps(asdict(request)))
+            head, body = reader.ask(until - time.monotonic(), orjson.dumps(asdict(request)))
         except TimeoutError as error:
             reader.kill()
             detail = f"the query did not end within its limit of {limits.time_s:g} s"
             raise QueryFailed("time", detail) from error
         except (EOFError, BrokenPipeError) as error:
             raise _death(reader.kill(), limits) from error
-        self._idle.put(reader)
+        except BaseException:
+            reader.kill()
+            raise
+        if head["serves_again"]:
+            self._readers.give_back(reader)
+        else:
+            reader.kill()
         if head["status"] != "ok":
             raise _failure(head, limits)
         return body
 
-    def _reader(self) -> ChildProcess:
-        while True:
-            try:
-                reader = self._idle.get_nowait()
-            except queue.Empty:
-                return ChildProcess("ontology.reader", str(self._store))
-            if reader.alive:
-                return reader
-            reader.kill()
+
+def _busy(error: NoPlace, limits: QueryLimits) -> QueryFailed:
+    waited = f"none ended within {min(limits.wait_s, limits.time_s):g} s"
+    if error.own:
+        held = f"your share of {limits.at_once} queries at once is taken"
+    else:
+        held = "other users' queries hold every place"
+    # By then whatever runs now has ended or was ended.
+    after_s = math.ceil(limits.time_s)
+    detail = f"{held}, and {waited}; a query is ended after {limits.time_s:g} s"
+    return QueryFailed("busy", detail, retry_after_s=after_s)
 
 
 def _death(status: int, limits: QueryLimits) -> QueryFailed:
@@ -119,13 +159,13 @@ def _death(status: int, limits: QueryLimits) -> QueryFailed:
 
 
 def _failure(head: dict[str, Any], limits: QueryLimits) -> QueryFailed:
-    if head["status"] == "syntax":
-        return QueryFailed("syntax", head["detail"], head.get("line"), head.get("column"))
-    if head["status"] in {"dataset", "format"}:
-        return QueryFailed(head["status"], head["detail"])
-    if head["status"] == "too_many_rows":
+    status = head["status"]
+    if status == "too_many_rows":
         detail = f"the answer has more rows than the limit of {limits.rows:,}; add a LIMIT"
         return QueryFailed("rows", detail)
-    if head["status"] == "memory":
+    if status == "too_long":
+        detail = f"the answer is longer than the limit of {limits.answer_bytes:,} bytes"
+        return QueryFailed("size", detail)
+    if status == "memory":
         return _death(-1, limits)
-    return QueryFailed("failed", head.get("detail", "the query failed"))
+    return QueryFailed(status, head["detail"], head.get("line"), head.get("column"))

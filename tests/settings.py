@@ -15,3 +15,4 @@ os.environ["TINYFLEET_VAR"] = _VAR
 from deploy.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+SPARQL_WARM_READERS = 0  # each test has a store, and readers, of its own

@@ -29,7 +29,9 @@ _FAILURES = {
     "rows": (413, "The answer is too long"),
     "time": (503, "The query took too long"),
     "memory": (503, "The query took too much memory"),
-    "busy": (503, "All readers are busy"),
+    "busy": (503, "Too many queries at once"),
+    "size": (413, "The answer is too long"),
+    "store": (502, "The graph's store does not answer"),
     "failed": (502, "The query could not be answered"),
 }
 
@@ -75,7 +77,10 @@ def as_problem(error: Exception, context: dict[str, Any]) -> HttpResponse | None
         )
     if isinstance(error, QueryFailed):
         status, title = _FAILURES[error.kind]
-        return problem(status, title, error.detail, line=error.line, column=error.column)
+        said = problem(status, title, error.detail, line=error.line, column=error.column)
+        if error.retry_after_s is not None:
+            said["Retry-After"] = str(error.retry_after_s)
+        return said
     return _of_framework(error, context)
 
 

@@ -29,6 +29,7 @@ from registry.api.sparql_request import (
 )
 from registry.api.validators import validated
 from registry.services import sparql
+from registry.services.query_limits import asker
 
 # The names of a table's forms: the registered ones, then those that clients use beside them. An
 # answer bears the name by which it was asked for.
@@ -66,7 +67,7 @@ def _respond(request: Request, asked: Asked) -> HttpResponse:
     if chosen is None:
         detail = f"a {question.form.value} answers as {', '.join(forms)}"
         raise RequestRefused(406, "Not acceptable", detail)
-    answer = sparql.answer(question, forms[chosen])
+    answer = sparql.answer(question, forms[chosen], asker(request.user))
     return validated(request._request, HttpResponse(answer, content_type=content_type(chosen)))
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import atexit
 import threading
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeAlias
 
 from django.conf import settings
 
 from ontology import questions as competency
 from ontology.query_guard import QueryForm, QueryRefused, examine
-from ontology.readers import QueryLimits, ReaderPool
-from ontology.remote_queries import RemoteStore
+from ontology.readers import Asker, ReaderPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +36,32 @@ def question(query: str, default_graphs: list[str], named_graphs: list[str]) -> 
     return Question(query, examine(query), tuple(default_graphs), tuple(named_graphs))
 
 
-def answer(asked: Question, media_type: str) -> bytes:
-    """The answer in that media type; QueryFailed within the limits of the settings."""
-    if settings.GRAPH_URL:
-        store = RemoteStore(settings.GRAPH_URL, settings.SPARQL_TIMEOUT_S)
-        return store.run(asked.query, media_type, asked.default_graphs, asked.named_graphs)
-    limits = QueryLimits(
-        time_s=settings.SPARQL_TIMEOUT_S,
-        memory_bytes=settings.SPARQL_MEMORY_BYTES,
-        rows=settings.SPARQL_MAX_ROWS,
-    )
-    return _pool().run(asked.query, media_type, limits, asked.default_graphs, asked.named_graphs)
+def answer(asked: Question, media_type: str, asker: Asker) -> bytes:
+    """The answer in that media type; QueryFailed where there is none within the asker's limits."""
+    return _pool().run(asked.query, media_type, asker, asked.default_graphs, asked.named_graphs)
 
 
-_POOLS: dict[tuple[Path, int], ReaderPool] = {}
+def warm_up() -> None:
+    """Start readers before the first question comes."""
+    _pool().warm_up()
+
+
+_Key: TypeAlias = tuple[str, int, int, int]
+_POOLS: dict[_Key, ReaderPool] = {}
 _POOLS_LOCK = threading.Lock()
 
 
 def _pool() -> ReaderPool:
-    key = (settings.GRAPH_DIR, settings.SPARQL_READERS)
+    key = (
+        str(settings.GRAPH_URL or settings.GRAPH_DIR),
+        settings.SPARQL_READERS,
+        settings.SPARQL_KEPT_READERS,
+        settings.SPARQL_WARM_READERS,
+    )
     with _POOLS_LOCK:
-        return _POOLS.setdefault(key, ReaderPool(*key))
+        if key not in _POOLS:
+            _POOLS[key] = ReaderPool(*key)
+        return _POOLS[key]
 
 
 @atexit.register

@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 from django.db import transaction  # noqa: E402
 
 from ontology.facts import Answer, Sensor  # noqa: E402
-from ontology.readers import QueryLimits, ReaderPool  # noqa: E402
+from ontology.readers import Asker, QueryLimits, ReaderPool  # noqa: E402
 from registry.models import CapabilityProfile, Device, FirmwareBuild, GraphChange, Variant  # noqa: E402
 from registry.projection.facts import (  # noqa: E402
     BareBoard,
@@ -38,7 +38,7 @@ from tests.benchmarks import flat_graph  # noqa: E402
 from tests.benchmarks.flat_rows import DuckDb, fits_plainly  # noqa: E402
 
 JSON = "application/sparql-results+json"
-LIMITS = QueryLimits(time_s=120.0, memory_bytes=2 << 30, rows=1_000_000)
+ASKER = Asker("bench", QueryLimits(time_s=120.0, memory_bytes=2 << 30, rows=1_000_000))
 PREFIX = "PREFIX tf: <https://w3id.org/tinyfleet/ontology#> "
 ASKED, ROUNDS = 12, 5
 
@@ -68,7 +68,7 @@ def generated():
 
 
 def ask(pool: ReaderPool, query: str, name: str) -> list[str]:
-    return values(pool.run(query, JSON, LIMITS), name)
+    return values(pool.run(query, JSON, ASKER), name)
 
 
 def values(answer: bytes, name: str) -> list[str]:
@@ -105,11 +105,11 @@ def one_variants_devices(fleet: Fleet, folder: Path) -> dict[str, float]:
             expected = fleet.expected(need)
             assert set(ask(fleet.graph, query, "device")) == expected
             began = time.perf_counter()
-            answer = flat.run(over_flat, JSON, LIMITS)
+            answer = flat.run(over_flat, JSON, ASKER)
             flat_ms = (time.perf_counter() - began) * 1000
             assert set(values(answer, "device")) == expected
             if expected:
-                ours.append(timed_ms(lambda q=query: fleet.graph.run(q, JSON, LIMITS)))
+                ours.append(timed_ms(lambda q=query: fleet.graph.run(q, JSON, ASKER)))
                 theirs.append(flat_ms)
                 found.append(len(expected))
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
@@ -134,7 +134,7 @@ def one_devices_variants(fleet: Fleet) -> dict[str, float]:
             str(r.pk) for r, n in zip(rows, needs, strict=True) if fits_plainly(n, capacity)
         }
         assert set(ask(fleet.graph, query, "variant")) == expected
-        taken.append(timed_ms(lambda q=query: fleet.graph.run(q, JSON, LIMITS)))
+        taken.append(timed_ms(lambda q=query: fleet.graph.run(q, JSON, ASKER)))
         found.append(len(expected))
     return {
         "device_variants_ms": statistics.median(taken),

@@ -11,7 +11,7 @@ import pytest
 
 from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Sensor, SensorNeed, Status
 from ontology.matching import assess, match_all
-from ontology.readers import QueryLimits, ReaderPool
+from ontology.readers import Asker, QueryLimits, ReaderPool
 from registry.footprint.description import describe
 from tests.benchmarks.conftest import median_s
 
@@ -115,8 +115,8 @@ def pool(store: Path) -> Iterator[ReaderPool]:
 def test_a_guarded_query_beside_an_unguarded_one(
     record: Callable[..., None], pool: ReaderPool, store: Path
 ) -> None:
-    limits = QueryLimits(time_s=10.0, memory_bytes=512 << 20, rows=1_000)
-    guarded_s = median_s(lambda: pool.run(QUERY, JSON, limits))
+    asker = Asker("bench", QueryLimits(time_s=10.0, memory_bytes=512 << 20, rows=1_000))
+    guarded_s = median_s(lambda: pool.run(QUERY, JSON, asker))
 
     def unguarded() -> None:
         opened = ox.Store.read_only(str(store))
