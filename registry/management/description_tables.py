@@ -11,6 +11,7 @@ from rich.table import Table
 from ontology.facts import Answer, Quantity, Verdict
 from registry.footprint.description import Description
 from registry.footprint.latency import Estimate
+from registry.footprint.patch import PatchPlan
 from registry.footprint.quantization import QuantizationSummary
 from registry.formats.network import Tensor
 
@@ -47,6 +48,26 @@ def print_fit(console: Console, board: str, verdict: Verdict) -> None:
             "" if reason.headroom is None else _quantity(int(reason.headroom), reason.unit),
         )
     console.print(table)
+
+
+def print_patches(console: Console, plan: PatchPlan) -> None:
+    """What patch-based inference makes of the peak, for a runtime that is built for it."""
+    if plan.whole is None:
+        console.print("Patches: none, it does not begin with layers over a map")
+        return
+    found = plan.cheapest
+    if found is None:
+        said = f"no schedule takes at most {_bytes(plan.ram_bytes)}"
+    elif found.layers == 0:
+        said = "none are needed"
+    else:
+        rows, columns = found.grid
+        said = (
+            f"the first {found.layers} layers on {rows} x {columns},"
+            f" {' x '.join(map(str, found.patch))} of the input each: {_bytes(found.peak_bytes)},"
+            f" {found.stage_overhead:+.0%} MACs in these layers"
+        )
+    console.print(f"Patches: {_bytes(plan.whole.peak_bytes)} without; {said}")
 
 
 def _figures(description: Description) -> Table:

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from ontology.facts import Constraint
 from ontology.matching import LatencyTarget, Ranking, Weights, parse_weights
 from ontology.matching.ranking import HARD_ALPHA, HARD_BETA
-from registry.services.quantities import Broken, bytes_of
+from registry.management.arguments import size
 from registry.services.ranked import WhatIf
 
 ALWAYS = list(Constraint)[:6]
@@ -43,8 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_what_if(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("a device that nobody has", "instead of --device")
-    group.add_argument("--ram", metavar="SIZE", type=_size, help="for the interpreter, e.g. 192kB")
-    group.add_argument("--flash", metavar="SIZE", type=_size, help="for one model, e.g. 800kB")
+    group.add_argument("--ram", metavar="SIZE", type=size, help="for the interpreter, e.g. 192kB")
+    group.add_argument("--flash", metavar="SIZE", type=size, help="for one model, e.g. 800kB")
     group.add_argument("--runtime", metavar="R", default="", help="NAME@VERSION/KERNELS")
     group.add_argument("--board", metavar="SLUG", default="", help="a kind of board")
 
@@ -95,13 +95,6 @@ def _constraints(text: str) -> list[Constraint]:
     if foreign:
         raise ArgumentTypeError(f"{foreign[0]} needs a limit, which only the REST API takes")
     return chosen
-
-
-def _size(text: str) -> int:
-    try:
-        return bytes_of(text)
-    except Broken as error:
-        raise ArgumentTypeError(str(error)) from error
 
 
 def _weights(text: str) -> Weights:

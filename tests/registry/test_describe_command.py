@@ -150,3 +150,22 @@ def test_a_file_over_the_limit_is_not_read(model, settings):
         CommandError, match="more than the 100 allowed.*TINYFLEET_ARTIFACT_MAX_BYTES"
     ):
         run(model)
+
+
+def test_patches_are_looked_for_on_request(data_dir, model):
+    person = data_dir / "ren/models/Person_Detection.tflite"
+    said = json.loads(run(person, "--patches-within", "32KiB", "--json"))["patches"]
+    assert said["whole_peak_bytes"] == 55_296
+    assert said["cheapest"]["peak_bytes"] <= said["ram_bytes"] == 32 * 1024
+    assert said["cheapest"]["stage_overhead"] > 0
+    assert "MACs in these layers" in run(person, "--patches-within", "32KiB")
+    assert "none are needed" in run(person, "--patches-within", "64KiB")
+    assert "no schedule takes at most 1,024 B" in run(person, "--patches-within", "1KiB")
+    assert "does not begin with layers over a map" in run(model, "--patches-within", "1KiB")
+    assert json.loads(run(model, "--patches-within", "1KiB", "--json"))["patches"] == {
+        "ram_bytes": 1024,
+        "whole_peak_bytes": None,
+        "cheapest": None,
+    }
+    with pytest.raises(CommandError, match="must be a size"):
+        run(model, "--patches-within", "much")
