@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import connections
 
 from registry.models import ThingEvent, ThingEventKind
 from registry.services import thing_events
@@ -115,7 +115,7 @@ class Feed:
         while self.listeners:
             try:
                 latest = await self._read(thing_events.latest)
-            except DatabaseError:
+            except Exception:  # whatever it is, the listeners are still there
                 log.exception("thing_events_not_read")
                 latest = self._latest
             if latest > self._latest:

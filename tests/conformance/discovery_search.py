@@ -18,12 +18,17 @@ def ask(directory: Directory, query: str, **headers: str) -> Reply:
     return directory.get(f"/search/sparql?query={quote(query)}", **headers)
 
 
+_TITLES: dict[str, str] = {}
+
+
 def _titled(directory: Directory) -> str:
-    """A title that one thing in the graph has."""
-    title = f"Searched {new_id()}"
-    directory.created(title=title)
-    directory.tick()
-    return title
+    """A title that one thing in the graph has; one serves for all queries to a directory."""
+    if directory.base not in _TITLES:
+        title = f"Searched {new_id()}"
+        directory.created(title=title)
+        directory.tick()
+        _TITLES[directory.base] = title
+    return _TITLES[directory.base]
 
 
 def _having(title: str) -> str:
