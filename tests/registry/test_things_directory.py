@@ -144,6 +144,12 @@ def test_any_iri_may_be_a_name(owner: Client, name: str) -> None:
     assert owner.delete(address(name)).status_code == 204
 
 
+def test_a_whole_address_of_ours_may_stand_for_the_id(owner: Client) -> None:
+    place = owner.post("/things", json.dumps(anonymous()), TD_TYPE)["Location"]
+    answer = owner.get(f"/things/http://testserver{place}")
+    assert (answer.status_code, f"/things/{answer.json()['id']}") == (200, place)
+
+
 def test_a_patch_merges_and_is_held_to_the_same_rules(owner: Client) -> None:
     put(owner, THING)
     change = {
