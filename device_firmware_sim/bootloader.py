@@ -71,7 +71,7 @@ def _load_slot(
 def _gone_back(record: BootRecord, slot: int | None) -> BootRecord:
     """The record of a device whose active slot failed it, with an outcome that says so."""
     outcome = record.outcome
-    if outcome is not None:
+    if outcome is not None and outcome.status is DeploymentStatus.INSTALLED:
         outcome = replace(
             outcome,
             status=DeploymentStatus.ROLLED_BACK,

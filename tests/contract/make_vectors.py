@@ -44,7 +44,8 @@ from tests.contract.samples import (
 FOLDER = Path(__file__).parent / "vectors"
 SECRET = "correct horse battery staple"
 ARTIFACT = bytes(number * 7 % 256 for number in range(300))
-IDENTITY = DeviceIdentity(manifest.VENDOR_ID, manifest.class_id("nano33ble"), DEVICE)
+BOARD = "nano33ble"
+IDENTITY = DeviceIdentity(manifest.VENDOR_ID, manifest.class_id(BOARD), DEVICE)
 CAPACITY = DeviceCapacity(64_000, 24_000, "tflite-micro", OPERATORS)
 FLOOR = 40
 
@@ -218,12 +219,16 @@ def _values() -> dict[str, object]:
     return {
         "author_key_id": cose.key_id(AUTHOR.public_key()).hex(),
         "operator_key_id": cose.key_id(OPERATOR.public_key()).hex(),
-        "device": asdict(IDENTITY) | asdict(CAPACITY) | {"floor_sequence": FLOOR, "now": NOW},
+        "device": {"board": BOARD, **asdict(IDENTITY), **asdict(CAPACITY), **_circumstances()},
         "manifest": asdict(a_manifest()),
         "task": asdict(a_task()),
         "telemetry": asdict(telemetry_pack()),
         "secret": SECRET,
     }
+
+
+def _circumstances() -> dict[str, int]:
+    return {"floor_sequence": FLOOR, "now": NOW}
 
 
 def _json(value: object) -> bytes:

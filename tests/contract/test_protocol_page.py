@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from orchestrator.protocol.messages import (
     ResultCode,
 )
 from orchestrator.protocol.topics import TopicKind
+from registry.services.things import parse
 from tests.contract.make_vectors import FOLDER
 from tests.contract.samples import AUTHOR
 
@@ -109,6 +111,15 @@ def test_every_operator_code_is_listed(name):
 )
 def test_every_limit_is_the_code_s(limit, sentence):
     assert sentence.format(f"{limit:,}") in " ".join(PAGE.split())
+
+
+def test_the_least_description_says_what_matching_needs():
+    example = re.search(r"```json\n(\{.*?\})\n```", PAGE, re.DOTALL)
+    meant = json.loads(example.group(1))
+    said = parse(example.group(1).encode()).capacity
+    assert said.board == meant["tf:board"]
+    assert said.firmware.name == meant["tf:firmware"]["tf:name"]
+    assert said.sensors == ()
 
 
 def test_identifiers_are_the_code_s():

@@ -1,0 +1,48 @@
+/* The limits that docs/mqtt-protocol.md states, and those of this device's own buffers. */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+/* Of the protocol. */
+#define ENVELOPE_MAX_BYTES 1023
+#define DEVICE_ID_MAX_CHARS 63
+#define TOPIC_MAX_CHARS 160
+#define SIGNATURES_MAX 4
+#define BLOCK_EXPONENTS_MAX 8
+#define BLOCK_EXPONENT_LEAST 8
+#define BLOCK_EXPONENT_MOST 20
+#define OPERATORS_MAX 64
+#define OPERATOR_NAME_MAX_CHARS 60
+#define OPERATOR_VERSION_MAX 1000
+#define RUNTIME_NAME_MAX_CHARS 60
+#define SHAPE_MAX_LENGTHS 8
+#define SHAPE_LENGTH_MAX 0x7fffffff
+#define GENERATOR_MAX_CHARS 32
+#define EXPECTED_MAX_BYTES 64
+#define TOLERANCE_MAX 255
+#define WINDOW_BLOCKS 16
+#define BAD_BLOCKS_MAX 8
+#define JSON_MAX_BYTES 4096
+#define DETAIL_MAX_CHARS 300
+#define DIGEST_BYTES 32
+#define UUID_BYTES 16
+#define UUID_CHARS 36
+#define KEY_ID_BYTES 8
+#define SIGNATURE_BYTES 64
+#define SALT_BYTES 12
+#define TOKEN_MAX_CHARS 128
+#define PUBLIC_KEY_MAX_CHARS 1024
+#define VERIFIER_MAX_CHARS 300
+
+/* Of this device. */
+#define VERIFY_KEYS_MAX 8
+#define BLOCKS_MAX 16384
+#define SLOT_BYTES_MAX (16u * 1024 * 1024)
+#define SENSORS_MAX 8
+#define DTYPES_MAX 8
+#define PATH_MAX_CHARS 512
+#define TD_MAX_BYTES 16384
+#define SECRET_BYTES 24
+#define RUNTIME_WORDS_MAX 8
+#define RUNTIME_SECONDS_MAX 60
+
+#endif

@@ -1,0 +1,106 @@
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "limits.h"
+
+static const char usage[] =
+    "usage: tinyfleet-client --device ID --state DIR --trust DIR --firmware FILE\n"
+    "         --runtime COMMAND --enrol-password-file FILE [--token TOKEN]\n"
+    "         [--broker HOST] [--port N] [--ca FILE [--certificate FILE --certificate-key FILE]]\n"
+    "         [--no-clock] [--cut-at accepted|block|installing|verifying|committed]\n"
+    "         [--cut-count N]\n";
+
+enum { OPTION_NO_CLOCK = 'n', OPTION_COUNT = 'N', OPTION_PORT = 'p' };
+
+static const struct option long_options[] = {
+    {"broker", required_argument, NULL, 'b'},
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"device", required_argument, NULL, 'd'},
+    {"state", required_argument, NULL, 's'},
+    {"trust", required_argument, NULL, 't'},
+    {"firmware", required_argument, NULL, 'f'},
+    {"runtime", required_argument, NULL, 'r'},
+    {"enrol-password-file", required_argument, NULL, 'e'},
+    {"token", required_argument, NULL, 'k'},
+    {"ca", required_argument, NULL, 'c'},
+    {"certificate", required_argument, NULL, 'C'},
+    {"certificate-key", required_argument, NULL, 'K'},
+    {"no-clock", no_argument, NULL, OPTION_NO_CLOCK},
+    {"cut-at", required_argument, NULL, 'x'},
+    {"cut-count", required_argument, NULL, OPTION_COUNT},
+    {NULL, 0, NULL, 0},
+};
+
+/* Where the text of an option goes; NULL: it is none that has a text. */
+static const char **place_of(struct options *options, int option)
+{
+    switch (option) {
+    case 'b': return &options->broker;
+    case 'd': return &options->device;
+    case 's': return &options->state;
+    case 't': return &options->trust;
+    case 'f': return &options->firmware;
+    case 'r': return &options->runtime;
+    case 'e': return &options->enrol_password_file;
+    case 'k': return &options->token;
+    case 'c': return &options->ca;
+    case 'C': return &options->certificate;
+    case 'K': return &options->certificate_key;
+    case 'x': return &options->cut_at;
+    default: return NULL;
+    }
+}
+
+static bool take(struct options *options, int option, const char *value)
+{
+    const char **place = place_of(options, option);
+    if (place != NULL)
+        *place = value;
+    else if (option == OPTION_PORT)
+        options->port = (int)strtol(value, NULL, 10);
+    else if (option == OPTION_COUNT)
+        options->cut_count = (unsigned)strtoul(value, NULL, 10);
+    else if (option == OPTION_NO_CLOCK)
+        options->no_clock = true;
+    else
+        return false;
+    return true;
+}
+
+static bool is_device_id(const char *id)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    size_t size = strlen(id);
+    bool taken = strcmp(id, "enrol") == 0 || strcmp(id, "artifacts") == 0 ||
+                 strcmp(id, "gateway") == 0;
+    return size >= 1 && size <= DEVICE_ID_MAX_CHARS && id[0] != '-' &&
+           strspn(id, allowed) == size && !taken;
+}
+
+static bool are_complete(const struct options *options)
+{
+    return options->device != NULL && is_device_id(options->device) && options->state != NULL &&
+           options->trust != NULL && options->firmware != NULL && options->runtime != NULL &&
+           options->enrol_password_file != NULL && options->port >= 1 && options->port <= 65535 &&
+           strlen(options->token) >= 1 && strlen(options->token) <= TOKEN_MAX_CHARS;
+}
+
+bool options_read(struct options *options, int argc, char **argv)
+{
+    int option;
+    bool good = true;
+    memset(options, 0, sizeof *options);
+    options->broker = "127.0.0.1";
+    options->port = 1883;
+    options->token = "none";
+    while (good && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        good = take(options, option, optarg);
+    good = good && optind == argc && are_complete(options);
+    if (!good)
+        fputs(usage, stderr);
+    return good;
+}

@@ -1,0 +1,117 @@
+"""The client in C as tests use it: built with gcc, and run as a process."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.device.server import ROOT
+
+SOURCE = ROOT / "device_firmware_sim" / "c_client"
+HEADERS = ("mosquitto.h", "openssl/evp.h", "cjson/cJSON.h")
+ORDER_WITHIN_S = 30.0
+
+
+def missing_tools() -> str:
+    """Why the client cannot be built here, empty where it can."""
+    for tool in ("gcc", "make"):
+        if shutil.which(tool) is None:
+            return f"{tool} is not installed"
+    text = "".join(f"#include <{header}>\n" for header in HEADERS)
+    command = ["gcc", "-fsyntax-only", "-x", "c", "-"]
+    if subprocess.run(command, input=text, text=True, capture_output=True).returncode:
+        return "libmosquitto-dev, libssl-dev and libcjson-dev are not all installed"
+    return ""
+
+
+def build(folder: Path, *options: str) -> Path:
+    """Compile both programs into the folder; every warning is an error."""
+    command = ["make", "-s", "-j2", "-C", str(SOURCE), f"BUILD={folder}", "CFLAGS=-O1 -g"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+BOARD = "esp32-s3-devkitc-1"
+FIRMWARE = f"""\
+board {BOARD}
+firmware c-client 1.0.0
+slot_bytes 65536
+arena_budget_bytes 49152
+receive_buffer_bytes 2048
+runtime tflite-micro 2.0.0 reference
+operator RESHAPE 1
+operator FULLY_CONNECTED 4
+dtype int8
+dtype int32
+"""
+
+
+class CClient:
+    """One device: its flash as a folder, and the process while it has power."""
+
+    def __init__(self, program: Path, device: str, folder: Path, common: dict[str, str]) -> None:
+        self.device = device
+        self.flash = folder / "flash"
+        self.flash.mkdir(parents=True)
+        firmware = folder / "firmware"
+        firmware.write_text(FIRMWARE)
+        runtime = f"{sys.executable} {Path(__file__).with_name('litert_runtime.py')}"
+        options = {"device": device, "state": self.flash, "firmware": firmware, "runtime": runtime}
+        named = (options | common).items()
+        self._command = [str(program), *(f"--{name}={value}" for name, value in named)]
+        self._heard = threading.Condition()
+        self._process: subprocess.Popen[str] | None = None
+        self._ear = threading.Thread()
+        self.lines: list[str] = []
+
+    def start(self, *options: str) -> None:
+        """Give it power."""
+        self.lines = []
+        self._process = subprocess.Popen(
+            [*self._command, *options], stderr=subprocess.PIPE, text=True
+        )
+        self._ear = threading.Thread(target=self._listen, args=[self._process], daemon=True)
+        self._ear.start()
+
+    def ended(self) -> int:
+        """Wait until the process ends by itself; its exit status."""
+        assert self._process is not None
+        status = self._process.wait(ORDER_WITHIN_S)
+        self._ear.join()
+        return status
+
+    def stop(self) -> int:
+        """Ask it to end in good order; its exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def kill(self) -> None:
+        """Cut the power."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self.ended()
+
+    def wait_for(self, words: str, seconds: float = ORDER_WITHIN_S) -> None:
+        """Until a line with these words has been written since the start."""
+        with self._heard:
+            found = self._heard.wait_for(lambda: any(words in line for line in self.lines), seconds)
+            assert found, (words, self.lines)
+
+    def blocks(self) -> list[int]:
+        """Numbers of the blocks that were stored since the start, in order."""
+        words = [line.split() for line in self.lines]
+        return [int(word[3]) for word in words if word[2:3] == ["block"]]
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        with process.stderr as errors:
+            for line in errors:
+                with self._heard:
+                    self.lines.append(line.rstrip())
+                    self._heard.notify_all()
