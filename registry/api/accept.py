@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_MOST_CHARACTERS = 2_000  # what is read of a header; broken quoting costs its square
 _RANGE = re.compile(r"\s*([\w!#$&^.+-]+|\*)/([\w!#$&^.+-]+|\*)\s*((?:;.*)?)", re.DOTALL)
 # A comma or a semicolon inside of a quoted string separates nothing.
 _MEMBERS = re.compile(r"""(?:[^,"]|"(?:[^"\\]|\\.)*")+""")
@@ -39,7 +40,7 @@ def preferred(accept: str | None, offered: Sequence[str]) -> str | None:
 
     No header, an empty one and one without a single readable range accept everything.
     """
-    ranges = _ranges(accept or "") or _ranges("*/*")
+    ranges = _ranges((accept or "")[:_MOST_CHARACTERS]) or _ranges("*/*")
     ranked = [
         (-found.quality, -found.precision, found.position, place)
         for place, media_type in enumerate(offered)
