@@ -14,7 +14,7 @@ import httpx
 import pyoxigraph as ox
 
 from ontology.namespaces import STATE, expand
-from ontology.updates import Graphs, insertion, link_replacement, n_quads, replacement
+from ontology.updates import Graphs, insertion, link_replacement, replacement, trig
 
 Term: TypeAlias = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
 Row: TypeAlias = Mapping[str, Term]
@@ -235,7 +235,7 @@ class LocalOxigraph(OxigraphServer):
 
     def add_graphs(self, graphs: Graphs) -> None:
         """Fill named graphs of which the store holds nothing; a reader may see a part of them."""
-        self._bulk_load(n_quads(graphs))
+        self._bulk_load(trig(graphs))
 
     def flush(self) -> None:
         """Move what was written from the log into the store's tables.
@@ -246,7 +246,7 @@ class LocalOxigraph(OxigraphServer):
         stamp = ox.Literal(datetime.now(UTC).isoformat())
         graphs = {STATE: [ox.Triple(_STATE_NODE, _MODIFIED, stamp)]}
         super().replace_graphs(graphs)
-        self._bulk_load(n_quads(graphs))
+        self._bulk_load(trig(graphs))
         self._unflushed = 0
 
     def _count(self, graphs: Graphs) -> None:
@@ -255,7 +255,7 @@ class LocalOxigraph(OxigraphServer):
             self.flush()
 
     def _bulk_load(self, quads: bytes) -> None:
-        self._post("/store?no_transaction", quads, ox.RdfFormat.N_QUADS.media_type, {})
+        self._post("/store?no_transaction", quads, ox.RdfFormat.TRIG.media_type, {})
 
 
 def rows_of(result: object) -> list[Row]:

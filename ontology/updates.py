@@ -1,4 +1,4 @@
-"""What is written to a store, as SPARQL 1.1 Update and as N-Quads."""
+"""What is written to a store, as SPARQL 1.1 Update and as TriG."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TypeAlias
 import pyoxigraph as ox
 
 Graphs: TypeAlias = Mapping[str, Sequence[ox.Triple]]  # the triples of each, by the graph's IRI
+
+_N_TRIPLES = ox.RdfFormat.N_TRIPLES
 
 
 def replacement(graphs: Graphs) -> str:
@@ -29,14 +31,10 @@ def link_replacement(node: str, predicates: Sequence[str], graphs: Graphs) -> st
     return " ;\n".join([delete, *_insertions(graphs)])
 
 
-def n_quads(graphs: Graphs) -> bytes:
-    """All the triples, each with its graph."""
-    quads = (
-        ox.Quad(triple.subject, triple.predicate, triple.object, ox.NamedNode(iri))
-        for iri, triples in graphs.items()
-        for triple in triples
-    )
-    return ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""
+def trig(graphs: Graphs) -> bytes:
+    """All the triples, graph by graph; N-Triples is TriG, and the engine writes it at once."""
+    blocks = ((iri, ox.serialize(each, format=_N_TRIPLES)) for iri, each in graphs.items() if each)
+    return b"".join(b"%b {\n%b}\n" % (str(ox.NamedNode(iri)).encode(), block or b"") for iri, block in blocks)
 
 
 def _insertions(graphs: Graphs) -> list[str]:

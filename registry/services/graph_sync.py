@@ -37,8 +37,7 @@ MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys
 
 # What is projected together, to bound what is in memory: subjects, and pairs of their verdicts.
 AT_ONCE = 200
-PAIRS_AT_ONCE = 500_000
-LOADED_AT_ONCE = 5_000  # subjects that are written together where the store may not have them yet
+PAIRS_AT_ONCE = 100_000
 
 
 def graph_store() -> OxigraphServer:
@@ -86,12 +85,12 @@ def _catch_up_kind(
 ) -> int:
     """Work off the marks of one kind; how many graphs were brought up to date."""
     every = by_key.pop(EVERY, None)
-    present = None if every is None else stored_graphs(store)
+    present = None if every is None else stored_graphs(store, graph_iri(kind, ""))
     keys = dict.fromkeys([*by_key, *(() if every is None else all_keys(kind))])
     written = 0
     piece = _at_once(judged)
-    whole = piece if present is None or judged is not None else LOADED_AT_ONCE
-    for group in chunks(list(keys), whole):
+    # Where all are made, small pieces are written together, and their marks end with the last.
+    for group in chunks(list(keys), piece if every is None else max(1, len(keys))):
         pieces = chunks(group, piece)
         projected = (each for few in pieces for each in project_each(kind, few, bare, judged))
         written += write_graphs(store, kind, projected, present)
@@ -172,9 +171,10 @@ def expected_graphs() -> Iterator[str]:
             yield graph_iri(kind, key)
 
 
-def stored_graphs(store: GraphStore) -> set[str]:
+def stored_graphs(store: GraphStore, beginning: str = "") -> set[str]:
     """The names of our graphs that the store holds; it may hold others, which are not ours."""
-    rows = store.select("SELECT ?g WHERE { GRAPH ?g {} }")
+    among = f"FILTER(STRSTARTS(STR(?g), {ox.Literal(beginning)}))"
+    rows = store.select(f"SELECT ?g WHERE {{ GRAPH ?g {{}} {among} }}")
     names = {row["g"].value for row in rows if isinstance(row["g"], ox.NamedNode)}
     return {name for name in names if name == ONTOLOGY or name.startswith(ID)}
 

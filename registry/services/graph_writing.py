@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import structlog
 
@@ -37,14 +37,13 @@ def write_graphs(
     that cannot be made, or that the store refuses, is logged and left as it is: only an edit of its
     row can mend it.
     """
-    fresh: dict[str, Projected] = {}
-    known: dict[str, Projected] = {}
+    adding = _Batch(store, store.add_graphs, ADDED_TRIPLES)
+    replacing = _Batch(store, store.replace_graphs, REPLACED_TRIPLES)
     for each in projected:
         iri = graph_iri(kind, each.key)
         is_known = present is None or iri in present
-        (known if is_known else fresh)[iri] = each
-    written = sum(_add(store, batch) for batch in _batches(fresh, ADDED_TRIPLES))
-    return written + sum(_replace(store, batch) for batch in _batches(known, REPLACED_TRIPLES))
+        (replacing if is_known else adding).take(iri, each)
+    return adding.write() + replacing.write()
 
 
 def write_columns(store: GraphStore, digests: Sequence[str], bare: BareBoard) -> None:
@@ -55,33 +54,34 @@ def write_columns(store: GraphStore, digests: Sequence[str], bare: BareBoard) ->
         store.replace_links(iri, VERDICT_EDGES, columns.get(iri, {}))
 
 
-def _batches(graphs: dict[str, Projected], triples: int) -> Iterator[dict[str, Projected]]:
-    batch: dict[str, Projected] = {}
-    size = 0
-    for iri, found in graphs.items():
-        batch[iri] = found
-        size += len(found.triples or ())
-        if size >= triples:
-            yield batch
-            batch, size = {}, 0
-    if batch:
-        yield batch
+class _Batch:
+    """Graphs that are written together as soon as they hold enough triples; no more are kept."""
 
+    def __init__(self, store: GraphStore, write: Callable[[Graphs], None], triples: int) -> None:
+        self._store = store
+        self._write = write
+        self._enough = triples
+        self._graphs: dict[str, Projected] = {}
+        self._size = 0
+        self._written = 0
 
-def _add(store: GraphStore, batch: dict[str, Projected]) -> int:
-    try:
-        store.add_graphs(_triples(batch))
-    except (StoreRefused, ProjectionFailed):
-        return _one_by_one(store, batch)
-    return len(batch)
+    def take(self, iri: str, found: Projected) -> None:
+        self._graphs[iri] = found
+        self._size += len(found.triples or ())
+        if self._size >= self._enough:
+            self.write()
 
-
-def _replace(store: GraphStore, batch: dict[str, Projected]) -> int:
-    try:
-        store.replace_graphs(_triples(batch))
-    except (StoreRefused, ProjectionFailed):
-        return _one_by_one(store, batch)
-    return len(batch)
+    def write(self) -> int:
+        """Write what is left; how many graphs were written in all."""
+        batch, self._graphs, self._size = self._graphs, {}, 0
+        if not batch:
+            return self._written
+        try:
+            self._write(_triples(batch))
+            self._written += len(batch)
+        except (StoreRefused, ProjectionFailed):
+            self._written += _one_by_one(self._store, batch)
+        return self._written
 
 
 def _one_by_one(store: GraphStore, batch: dict[str, Projected]) -> int:
