@@ -14,7 +14,7 @@ import httpx
 import pyoxigraph as ox
 
 from ontology.namespaces import STATE, expand
-from ontology.updates import Graphs, insertion, link_replacement, replacement, trig
+from ontology.updates import Graphs, insertion, link_replacement, replacement, written
 
 Term: TypeAlias = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
 Row: TypeAlias = Mapping[str, Term]
@@ -64,8 +64,11 @@ class GraphStore(Protocol):
         """Make these triples all that lead to a node by these predicates, wherever they stand."""
         ...
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing; the fastest way to begin."""
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs, each as `updates.written`, of which the store holds nothing; the fastest way.
+
+        Whoever fills a store so need not hold its triples.
+        """
         ...
 
     def flush(self) -> None:
@@ -110,8 +113,8 @@ class MemoryStore:
         """Make these triples all that lead to a node by these predicates."""
         self._update(link_replacement(node, predicates, graphs))
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing."""
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs of which the store holds nothing."""
         self._update(insertion(graphs))
 
     def flush(self) -> None:
@@ -173,8 +176,8 @@ class OxigraphServer:
         """Make these triples all that lead to a node by these predicates."""
         self._update(link_replacement(node, predicates, graphs))
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing."""
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs of which the store holds nothing."""
         self._update(insertion(graphs))
 
     def flush(self) -> None:
@@ -233,9 +236,9 @@ class LocalOxigraph(OxigraphServer):
         super().replace_links(node, predicates, graphs)
         self._count(graphs)
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing; a reader may see a part of them."""
-        self._bulk_load(trig(graphs))
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs of which the store holds nothing; a reader may see a part of them."""
+        self._bulk_load(b"".join(graphs))
 
     def flush(self) -> None:
         """Move what was written from the log into the store's tables.
@@ -244,9 +247,9 @@ class LocalOxigraph(OxigraphServer):
         memory flushed that overlaps: so one triple is written and then loaded, in each index.
         """
         stamp = ox.Literal(datetime.now(UTC).isoformat())
-        graphs = {STATE: [ox.Triple(_STATE_NODE, _MODIFIED, stamp)]}
-        super().replace_graphs(graphs)
-        self._bulk_load(trig(graphs))
+        triples = [ox.Triple(_STATE_NODE, _MODIFIED, stamp)]
+        super().replace_graphs({STATE: triples})
+        self._bulk_load(written(STATE, triples))
         self._unflushed = 0
 
     def _count(self, graphs: Graphs) -> None:
@@ -254,8 +257,8 @@ class LocalOxigraph(OxigraphServer):
         if self._unflushed >= _UNFLUSHED_TRIPLES:
             self.flush()
 
-    def _bulk_load(self, quads: bytes) -> None:
-        self._post("/store?no_transaction", quads, ox.RdfFormat.TRIG.media_type, {})
+    def _bulk_load(self, trig: bytes) -> None:
+        self._post("/store?no_transaction", trig, ox.RdfFormat.TRIG.media_type, {})
 
 
 def rows_of(result: object) -> list[Row]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import pyoxigraph as ox
 
 Graphs: TypeAlias = Mapping[str, Sequence[ox.Triple]]  # the triples of each, by the graph's IRI
-
-_N_TRIPLES = ox.RdfFormat.N_TRIPLES
 
 
 def replacement(graphs: Graphs) -> str:
@@ -18,9 +16,9 @@ def replacement(graphs: Graphs) -> str:
     return " ;\n".join([*drops, *_insertions(graphs)])
 
 
-def insertion(graphs: Graphs) -> str:
-    """One update that adds the triples to their graphs."""
-    return "".join(_insertions(graphs))
+def insertion(graphs: Iterable[bytes]) -> str:
+    """One update that adds graphs, each as `written`."""
+    return "INSERT DATA {\n" + b"".join(graphs).decode() + "}"
 
 
 def link_replacement(node: str, predicates: Sequence[str], graphs: Graphs) -> str:
@@ -31,17 +29,15 @@ def link_replacement(node: str, predicates: Sequence[str], graphs: Graphs) -> st
     return " ;\n".join([delete, *_insertions(graphs)])
 
 
-def trig(graphs: Graphs) -> bytes:
-    """All the triples, graph by graph; N-Triples is TriG, and the engine writes it at once."""
-    blocks = ((iri, ox.serialize(each, format=_N_TRIPLES)) for iri, each in graphs.items() if each)
-    return b"".join(b"%b {\n%b}\n" % (str(ox.NamedNode(iri)).encode(), block or b"") for iri, block in blocks)
+def written(iri: str, triples: Sequence[ox.Triple]) -> bytes:
+    """A graph, in words that TriG and SPARQL share; nothing where it has no triples.
+
+    The triples are N-Triples, which the engine writes at once.
+    """
+    body = ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES)
+    return b"GRAPH %b {\n%b}\n" % (str(ox.NamedNode(iri)).encode(), body) if body else b""
 
 
 def _insertions(graphs: Graphs) -> list[str]:
-    blocks = [_block(iri, triples) for iri, triples in graphs.items() if triples]
-    return ["INSERT DATA {\n" + "\n".join(blocks) + "\n}"] if blocks else []
-
-
-def _block(iri: str, triples: Sequence[ox.Triple]) -> str:
-    body = " .\n".join(str(triple) for triple in triples)
-    return f"GRAPH {ox.NamedNode(iri)} {{\n{body}\n}}"
+    blocks = [written(iri, triples) for iri, triples in graphs.items()]
+    return [insertion(blocks)] if any(blocks) else []

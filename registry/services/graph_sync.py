@@ -38,6 +38,7 @@ MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys
 # What is projected together, to bound what is in memory: subjects, and pairs of their verdicts.
 AT_ONCE = 200
 PAIRS_AT_ONCE = 100_000
+LOOKED_UP_ABOVE = 500  # subjects, from where on it pays to ask which graphs the store has
 
 
 def graph_store() -> OxigraphServer:
@@ -85,8 +86,9 @@ def _catch_up_kind(
 ) -> int:
     """Work off the marks of one kind; how many graphs were brought up to date."""
     every = by_key.pop(EVERY, None)
-    present = None if every is None else stored_graphs(store, graph_iri(kind, ""))
     keys = dict.fromkeys([*by_key, *(() if every is None else all_keys(kind))])
+    many = every is not None and len(keys) > LOOKED_UP_ABOVE
+    present = stored_graphs(store, graph_iri(kind, "")) if many else None
     written = 0
     piece = _at_once(judged)
     # Where all are made, small pieces are written together, and their marks end with the last.

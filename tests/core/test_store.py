@@ -18,6 +18,7 @@ from ontology.store import (
     StoreRefused,
     StoreUnreachable,
 )
+from ontology.updates import written
 from tests.core.oxigraph_server import free_port, oxigraph_server
 
 GRAPH = "https://example.org/graph"
@@ -79,7 +80,7 @@ def test_several_graphs_are_replaced_at_once(store):
 
 
 def test_graphs_that_hold_nothing_are_filled(store):
-    store.add_graphs({GRAPH: [number(1)], OTHER: [number(2), number(3)]})
+    store.add_graphs([written(GRAPH, [number(1)]), written(OTHER, [number(2), number(3)])])
     store.flush()
     assert (contents(store), contents(store, OTHER)) == ({number(1)}, {number(2), number(3)})
 
