@@ -60,8 +60,10 @@ class GraphStore(Protocol):
         """Make each of these named graphs hold exactly its triples, none for no graph."""
         ...
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates, wherever they stand."""
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates, in any graph."""
         ...
 
     def add_graphs(self, graphs: Iterable[bytes]) -> None:
@@ -109,9 +111,11 @@ class MemoryStore:
         """Make each of these named graphs hold exactly its triples, none for no graph."""
         self._update(replacement(graphs))
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates."""
-        self._update(link_replacement(node, predicates, graphs))
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates."""
+        self._update(link_replacement(nodes, predicates, graphs))
 
     def add_graphs(self, graphs: Iterable[bytes]) -> None:
         """Add graphs of which the store holds nothing."""
@@ -172,9 +176,11 @@ class OxigraphServer:
         """Make each of these named graphs hold exactly its triples, none for no graph."""
         self._update(replacement(graphs))
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates."""
-        self._update(link_replacement(node, predicates, graphs))
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates."""
+        self._update(link_replacement(nodes, predicates, graphs))
 
     def add_graphs(self, graphs: Iterable[bytes]) -> None:
         """Add graphs of which the store holds nothing."""
@@ -231,9 +237,11 @@ class LocalOxigraph(OxigraphServer):
         super().replace_graphs(graphs)
         self._count(graphs)
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates."""
-        super().replace_links(node, predicates, graphs)
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates."""
+        super().replace_links(nodes, predicates, graphs)
         self._count(graphs)
 
     def add_graphs(self, graphs: Iterable[bytes]) -> None:

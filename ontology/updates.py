@@ -21,12 +21,16 @@ def insertion(graphs: Iterable[bytes]) -> str:
     return "INSERT DATA {\n" + b"".join(graphs).decode() + "}"
 
 
-def link_replacement(node: str, predicates: Sequence[str], graphs: Graphs) -> str:
-    """One update after which only these triples lead to a node by these predicates."""
-    names = " ".join(str(ox.NamedNode(predicate)) for predicate in predicates)
-    link = f"GRAPH ?graph {{ ?from ?link {ox.NamedNode(node)} }}"
-    delete = f"DELETE {{ {link} }} WHERE {{ VALUES ?link {{ {names} }} {link} }}"
+def link_replacement(nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs) -> str:
+    """One update after which only these triples lead to the nodes by these predicates."""
+    link = "GRAPH ?graph { ?from ?link ?node }"
+    values = f"VALUES ?node {{ {_names(nodes)} }} VALUES ?link {{ {_names(predicates)} }}"
+    delete = f"DELETE {{ {link} }} WHERE {{ {values} {link} }}"
     return " ;\n".join([delete, *_insertions(graphs)])
+
+
+def _names(iris: Sequence[str]) -> str:
+    return " ".join(str(ox.NamedNode(iri)) for iri in iris)
 
 
 def written(iri: str, triples: Sequence[ox.Triple]) -> bytes:

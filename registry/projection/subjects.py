@@ -75,8 +75,8 @@ SOURCES: Mapping[SubjectKind, Source] = {
     ),
     SubjectKind.PROFILE: Source(profiles_with_capacity, "digest__in", hardware.describe_profile),
     SubjectKind.DEVICE: Source(
-        lambda: Device.objects.select_related("registration").prefetch_related(
-            "fleets", "profile", Prefetch("installed", Variant.objects.only("pk"))
+        lambda: Device.objects.select_related("registration", "profile").prefetch_related(
+            "fleets", Prefetch("installed", Variant.objects.only("pk"))
         ),
         "device_id__in",
         _plain(hardware.describe_device),

@@ -23,7 +23,7 @@ from ontology.store import (
     StoreUnreachable,
 )
 from ontology.vocabulary import materialised_triples, version_triple
-from registry.models import GraphChange, SubjectKind
+from registry.models import GraphChange, SubjectKind, Variant
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import MALFORMED, all_keys, graph_iri, project_each
 from registry.projection.verdicts import JudgedProfiles, keeps_fits_only
@@ -38,6 +38,7 @@ MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys
 # What is projected together, to bound what is in memory: subjects, and pairs of their verdicts.
 AT_ONCE = 200
 PAIRS_AT_ONCE = 100_000
+COLUMN_PAIRS_AT_ONCE = 10_000  # of which one update states up to some ten thousand edges
 LOOKED_UP_ABOVE = 500  # subjects, from where on it pays to ask which graphs the store has
 
 
@@ -127,7 +128,7 @@ def _catch_up_verdicts(store: GraphStore, by_key: MarksByKey, bare: BareBoard) -
 
 def _catch_up_columns(store: GraphStore, keys: Sequence[str], bare: BareBoard) -> None:
     """A variant of which nothing can be said spoils every column; row by row it spoils its own."""
-    for chunk in chunks(keys, AT_ONCE):
+    for chunk in chunks(keys, max(1, COLUMN_PAIRS_AT_ONCE // max(1, Variant.objects.count()))):
         try:
             write_columns(store, [key.removeprefix(COLUMN) for key in chunk], bare)
         except (*MALFORMED, StoreRefused):

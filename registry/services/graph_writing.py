@@ -49,10 +49,8 @@ def write_graphs(
 
 def write_columns(store: GraphStore, digests: Sequence[str], bare: BareBoard) -> None:
     """Say in the graph of each variant's verdicts what came of judging it on these profiles."""
-    columns = project_columns(digests, bare)
-    gone = [graph_iri(SubjectKind.PROFILE, digest) for digest in digests]
-    for iri in dict.fromkeys([*gone, *columns]):
-        store.replace_links(iri, VERDICT_EDGES, columns.get(iri, {}))
+    profiles = [graph_iri(SubjectKind.PROFILE, digest) for digest in digests]
+    store.replace_links(profiles, VERDICT_EDGES, project_columns(digests, bare))
 
 
 class _Adding:

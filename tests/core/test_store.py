@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ontology.reader import OpenStore
+from ontology.local_store import LocalStore
 from ontology.store import (
     LocalOxigraph,
     MemoryStore,
@@ -90,9 +90,9 @@ def test_links_to_a_node_are_replaced_in_every_graph(store):
     stays, goes = edge(S, Q, node), edge(S, P, node)
     store.replace_graphs({GRAPH: [goes, stays], OTHER: [number(1)]})
     come = edge(Q, P, node)
-    store.replace_links(node.value, [P.value], {OTHER: [come]})
+    store.replace_links([node.value], [P.value], {OTHER: [come]})
     assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1), come})
-    store.replace_links(node.value, [P.value], {})
+    store.replace_links([node.value], [P.value], {})
     assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1)})
 
 
@@ -201,11 +201,11 @@ def test_what_was_flushed_is_in_the_tables_not_in_the_log(ours):
     ours.replace_graph(GRAPH, [number(value) for value in range(5_000)])
     ours.flush()
     assert newest_log_bytes(ours.directory) < 1_000
-    seen = OpenStore(str(ours.directory)).current()
+    seen = LocalStore(str(ours.directory)).current()
     assert len(list(seen.quads_for_pattern(None, None, None, ox.NamedNode(GRAPH)))) == 5_000
 
 
-def settled(opened: OpenStore) -> ox.Store:
+def settled(opened: LocalStore) -> ox.Store:
     """The store once it is kept from one look to the next: the engine tidies its folder a while."""
     until = time.monotonic() + 10.0
     while (store := opened.current()) is not opened.current():
@@ -214,7 +214,7 @@ def settled(opened: OpenStore) -> ox.Store:
 
 
 def test_an_open_store_is_kept_until_something_is_committed(ours):
-    opened = OpenStore(str(ours.directory))
+    opened = LocalStore(str(ours.directory))
     ours.replace_graph(GRAPH, [number(1)])
     first = settled(opened)
     ours.replace_graph(GRAPH, [number(1), number(2)])
@@ -225,4 +225,4 @@ def test_an_open_store_is_kept_until_something_is_committed(ours):
 
 def test_a_folder_that_is_no_store_is_an_error(tmp_path):
     with pytest.raises((OSError, RuntimeError)):
-        OpenStore(str(tmp_path)).current()
+        LocalStore(str(tmp_path)).current()
