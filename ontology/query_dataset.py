@@ -48,11 +48,8 @@ class _Prologue:
 
 def graphs_of(query: str) -> tuple[str, ...]:
     """The IRIs of the graphs in the query's dataset clauses, none where it has no such clause."""
-    plain = unescaped(query)
-    if "FROM" not in plain.upper():  # as in most queries, which need not be read for it
-        return ()
     prologue, found = _Prologue(), []
-    words = tokens(plain)
+    words = tokens(unescaped(query))
     for token in words:
         word = token.text.upper() if token.kind == "word" else ""
         if word in _DECLARING:

@@ -11,7 +11,7 @@ Engines that read letter by letter find a keyword in the middle of what is one w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -93,26 +93,27 @@ def _settled(form: QueryForm | None, plain: QueryForm | None) -> QueryForm:
 
 
 def _examine(query: str) -> QueryForm | None:
-    found = list(tokens(query))
-    _refuse_depth(query, found)
-    _refuse_service(query, found)
-    for token in found:
+    if sum(map(query.count, _DEEPER)) > MAX_NESTING:
+        _refuse_depth(query)
+    if "SERVICE" in query.upper():
+        _refuse_service(query)
+    for token in tokens(query):
         if token.kind == "word" and (form := _form_of(query, token)):
             return form
     return None
 
 
-def _refuse_depth(query: str, found: Iterable[Token]) -> None:
+def _refuse_depth(query: str) -> None:
     depth = 0
-    for token in found:
+    for token in tokens(query):
         if token.kind == "sign":
             depth += (token.text in _DEEPER) - (token.text in _HIGHER)
             if depth > MAX_NESTING:
                 raise _refusal(query, token, f"it nests deeper than {MAX_NESTING} levels")
 
 
-def _refuse_service(query: str, found: list[Token]) -> None:
-    nothing = Token("sign", "", 0)
+def _refuse_service(query: str) -> None:
+    found, nothing = list(tokens(query)), Token("sign", "", 0)
     for before, token, after in zip([nothing, *found], found, [*found[1:], nothing], strict=False):
         if _calls_service(before, token, after):
             detail = "SERVICE reaches another server, which is not allowed here"

@@ -84,13 +84,14 @@ class ReaderPool:
         asker: Asker,
         default_graphs: tuple[str, ...] = (),
         named_graphs: tuple[str, ...] = (),
+        began: float | None = None,
     ) -> bytes:
         """The answer in that media type; QueryFailed where there is none within the limits.
 
-        The time limit runs from now: waiting for a place is part of it.
+        The time limit runs from `began` (time.monotonic(), else now), waiting for a place included.
         """
         limits = asker.limits
-        until = time.monotonic() + limits.time_s
+        until = limits.time_s + (time.monotonic() if began is None else began)
         request = Request(
             query=query,
             media_type=media_type,

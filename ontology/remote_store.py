@@ -12,6 +12,7 @@ from ontology.query_dataset import BASE_IRI, UnknownGraph, graphs_of
 from ontology.query_errors import located
 from ontology.query_request import Request, StoreFailed
 from ontology.results import GraphFormat
+from ontology.store_address import StoreAddress
 
 _BASE = f"BASE <{BASE_IRI}> "  # on the query's first line, so that lines keep their numbers
 _TABLE, _GRAPH = ox.QueryResultsFormat.JSON, ox.RdfFormat.N_TRIPLES
@@ -31,9 +32,10 @@ class RemoteStore:
     """
 
     def __init__(self, address: str) -> None:
-        self._address = address.rstrip("/") + "/query"
+        parsed = StoreAddress.parse(address)
+        self._address = f"{parsed.url}/query"
         # No time-out of its own: whoever asked kills this process.
-        self._client = httpx.Client(timeout=None)
+        self._client = httpx.Client(timeout=None, auth=parsed.login)
 
     def prepare(self) -> None:
         """Nothing to do here."""

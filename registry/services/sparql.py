@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import atexit
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from django.conf import settings
@@ -22,6 +23,7 @@ class Question:
     form: QueryForm
     default_graphs: tuple[str, ...] = ()
     named_graphs: tuple[str, ...] = ()
+    began: float = field(default_factory=time.monotonic)  # its time runs while it is looked at too
 
 
 def offered() -> list[competency.Question]:
@@ -31,14 +33,16 @@ def offered() -> list[competency.Question]:
 
 def question(query: str, default_graphs: list[str], named_graphs: list[str]) -> Question:
     """The question, or QueryRefused where this endpoint does not run it."""
+    began = time.monotonic()
     if len(query.encode()) > settings.SPARQL_MAX_QUERY_BYTES:
         raise QueryRefused(f"the query is longer than {settings.SPARQL_MAX_QUERY_BYTES:,} bytes")
-    return Question(query, examine(query), tuple(default_graphs), tuple(named_graphs))
+    return Question(query, examine(query), tuple(default_graphs), tuple(named_graphs), began)
 
 
 def answer(asked: Question, media_type: str, asker: Asker) -> bytes:
     """The answer in that media type; QueryFailed where there is none within the asker's limits."""
-    return _pool().run(asked.query, media_type, asker, asked.default_graphs, asked.named_graphs)
+    graphs = (asked.default_graphs, asked.named_graphs)
+    return _pool().run(asked.query, media_type, asker, *graphs, began=asked.began)
 
 
 def warm_up() -> None:

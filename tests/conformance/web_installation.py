@@ -87,11 +87,11 @@ class WebInstallation:
 
 
 @contextmanager
-def installation(var: Path) -> Iterator[WebInstallation]:
-    """A migrated installation with one user, and its graph server running."""
+def installation(var: Path, **settings: str) -> Iterator[WebInstallation]:
+    """A migrated installation with these settings and one user, and its graph server running."""
     var.mkdir(parents=True, exist_ok=True)
     with oxigraph_server(var / "graph") as graph_url:
-        made = WebInstallation(var, graph_url)
+        made = WebInstallation(var, graph_url, settings=settings)
         made.manage("migrate", "--verbosity", "0")
         printed = made.manage("shell", "--verbosity", "0", "-c", _MAKE_USER)
         made.token = re.search(r"token (\w+)", printed)[1]

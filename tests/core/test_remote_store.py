@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 
 from ontology.query_dataset import BASE_IRI
@@ -46,15 +49,22 @@ class Unruly(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-@pytest.fixture
-def pool() -> Iterator[ReaderPool]:
+@contextmanager
+def unruly_server() -> Iterator[str]:
+    """Its host and port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Unruly)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    readers = ReaderPool(f"http://127.0.0.1:{server.server_port}/", 1)
-    yield readers
-    readers.close()
+    yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def pool() -> Iterator[ReaderPool]:
+    with unruly_server() as host:
+        readers = ReaderPool(f"http://{host}/", 1)
+        yield readers
+        readers.close()
 
 
 def fails(
@@ -76,6 +86,25 @@ def test_an_answer_comes_in_the_format_that_was_asked_for(pool: ReaderPool) -> N
 
     Unruly.behave = behave
     assert pool.run("SELECT * {}", CSV, Asker("ada", LIMITS)) == b"a\r\n1\r\n"
+
+
+def test_name_and_password_go_along_and_into_no_list_of_processes() -> None:
+    def behave(unruly: Unruly) -> None:
+        told.append(unruly.headers["Authorization"])
+        commands.extend(word for each in psutil.Process().children() for word in each.cmdline())
+        unruly.begin()
+        unruly.wfile.write(SAID)
+
+    told: list[str] = []
+    commands: list[str] = []
+    Unruly.behave = behave
+    with unruly_server() as host:
+        pool = ReaderPool(f"http://ada:pass%40word@{host}", 1)
+        pool.run("SELECT * {}", CSV, Asker("ada", LIMITS))
+        pool.close()
+    assert told == ["Basic " + base64.b64encode(b"ada:pass@word").decode()]
+    assert "ontology.reader" in commands
+    assert not any("pass" in word for word in commands)
 
 
 @pytest.mark.parametrize("sent", [0, 1, len(SAID) // 2, len(SAID) - 1])

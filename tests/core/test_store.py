@@ -18,7 +18,6 @@ from ontology.store import (
     StoreRefused,
     StoreUnreachable,
 )
-from ontology.updates import written
 from tests.core.oxigraph_server import free_port, oxigraph_server
 
 GRAPH = "https://example.org/graph"
@@ -80,7 +79,7 @@ def test_several_graphs_are_replaced_at_once(store):
 
 
 def test_graphs_that_hold_nothing_are_filled(store):
-    store.add_graphs([written(GRAPH, [number(1)]), written(OTHER, [number(2), number(3)])])
+    store.add_graphs({GRAPH: [number(1)], OTHER: [number(2), number(3)]})
     store.flush()
     assert (contents(store), contents(store, OTHER)) == ({number(1)}, {number(2), number(3)})
 
@@ -90,9 +89,9 @@ def test_links_to_a_node_are_replaced_in_every_graph(store):
     stays, goes = edge(S, Q, node), edge(S, P, node)
     store.replace_graphs({GRAPH: [goes, stays], OTHER: [number(1)]})
     come = edge(Q, P, node)
-    store.replace_links([node.value], [P.value], {OTHER: [come]})
+    store.replace_links(node.value, [P.value], {OTHER: [come]})
     assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1), come})
-    store.replace_links([node.value], [P.value], {})
+    store.replace_links(node.value, [P.value], {})
     assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1)})
 
 
@@ -226,3 +225,11 @@ def test_an_open_store_is_kept_until_something_is_committed(ours):
 def test_a_folder_that_is_no_store_is_an_error(tmp_path):
     with pytest.raises((OSError, RuntimeError)):
         LocalStore(str(tmp_path)).current()
+
+
+def test_a_password_in_the_address_is_in_no_error() -> None:
+    store = OxigraphServer(f"http://ada:secret@127.0.0.1:{free_port()}", 1.0)
+    with pytest.raises(StoreUnreachable) as failure:
+        store.ask("ASK {}")
+    store.close()
+    assert "secret" not in str(failure.value)
