@@ -42,7 +42,7 @@ floors: $(INSTALLED)
 clients: $(CLIENTS)
 
 $(CLIENTS):
-	npm install --prefix var/clients --ignore-scripts --no-save --no-audit --no-fund --loglevel=error $(COMUNICA)
+	npm install --prefix var/clients --fetch-retries=1 --fetch-timeout=60000 --ignore-scripts --no-save --no-audit --no-fund --loglevel=error $(COMUNICA)
 
 pytest: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not bench and not soak"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pyoxigraph as ox
@@ -231,8 +232,14 @@ def describe_verdicts(
             edges.append((_UNKNOWN[constraint], np.flatnonzero(holds[row] == UNKNOWN)))
     for edge, places in edges:
         variant.triples.extend(
-            ox.Triple(variant.iri, edge, ox.NamedNode(profiles[place])) for place in places
+            ox.Triple(variant.iri, edge, _profile(profiles[place])) for place in places.tolist()
         )
+
+
+@lru_cache(maxsize=100_000)
+def _profile(iri: str) -> ox.NamedNode:
+    """The same term for every variant: to check an IRI takes longer than to state the edge."""
+    return ox.NamedNode(iri)
 
 
 def describe_extent(variant: Description, *, fits_only: bool) -> None:

@@ -48,8 +48,11 @@ class _Prologue:
 
 def graphs_of(query: str) -> tuple[str, ...]:
     """The IRIs of the graphs in the query's dataset clauses, none where it has no such clause."""
+    plain = unescaped(query)
+    if "FROM" not in plain.upper():  # as in most queries, which need not be read for it
+        return ()
     prologue, found = _Prologue(), []
-    words = tokens(unescaped(query))
+    words = tokens(plain)
     for token in words:
         word = token.text.upper() if token.kind == "word" else ""
         if word in _DECLARING:

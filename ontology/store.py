@@ -15,7 +15,7 @@ import pyoxigraph as ox
 
 from ontology.namespaces import STATE, expand
 from ontology.store_address import StoreAddress
-from ontology.updates import Graphs, insertion, link_replacement, n_quads, replacement
+from ontology.updates import Graphs, insertion, link_replacement, replacement, written
 
 Term: TypeAlias = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
 Row: TypeAlias = Mapping[str, Term]
@@ -61,12 +61,17 @@ class GraphStore(Protocol):
         """Make each of these named graphs hold exactly its triples, none for no graph."""
         ...
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates, wherever they stand."""
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates, in any graph."""
         ...
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing; the fastest way to begin."""
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs, each as `updates.written`, of which the store holds nothing; the fastest way.
+
+        Whoever fills a store so need not hold its triples.
+        """
         ...
 
     def flush(self) -> None:
@@ -107,12 +112,14 @@ class MemoryStore:
         """Make each of these named graphs hold exactly its triples, none for no graph."""
         self._update(replacement(graphs))
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates."""
-        self._update(link_replacement(node, predicates, graphs))
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates."""
+        self._update(link_replacement(nodes, predicates, graphs))
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing."""
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs of which the store holds nothing."""
         self._update(insertion(graphs))
 
     def flush(self) -> None:
@@ -171,12 +178,14 @@ class OxigraphServer:
         """Make each of these named graphs hold exactly its triples, none for no graph."""
         self._update(replacement(graphs))
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates."""
-        self._update(link_replacement(node, predicates, graphs))
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates."""
+        self._update(link_replacement(nodes, predicates, graphs))
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing."""
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs of which the store holds nothing."""
         self._update(insertion(graphs))
 
     def flush(self) -> None:
@@ -230,14 +239,16 @@ class LocalOxigraph(OxigraphServer):
         super().replace_graphs(graphs)
         self._count(graphs)
 
-    def replace_links(self, node: str, predicates: Sequence[str], graphs: Graphs) -> None:
-        """Make these triples all that lead to a node by these predicates."""
-        super().replace_links(node, predicates, graphs)
+    def replace_links(
+        self, nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs
+    ) -> None:
+        """Make these triples all that lead to the nodes by these predicates."""
+        super().replace_links(nodes, predicates, graphs)
         self._count(graphs)
 
-    def add_graphs(self, graphs: Graphs) -> None:
-        """Fill named graphs of which the store holds nothing; a reader may see a part of them."""
-        self._bulk_load(n_quads(graphs))
+    def add_graphs(self, graphs: Iterable[bytes]) -> None:
+        """Add graphs of which the store holds nothing; a reader may see a part of them."""
+        self._bulk_load(b"".join(graphs))
 
     def flush(self) -> None:
         """Move what was written from the log into the store's tables.
@@ -246,9 +257,9 @@ class LocalOxigraph(OxigraphServer):
         memory flushed that overlaps: so one triple is written and then loaded, in each index.
         """
         stamp = ox.Literal(datetime.now(UTC).isoformat())
-        graphs = {STATE: [ox.Triple(_STATE_NODE, _MODIFIED, stamp)]}
-        super().replace_graphs(graphs)
-        self._bulk_load(n_quads(graphs))
+        triples = [ox.Triple(_STATE_NODE, _MODIFIED, stamp)]
+        super().replace_graphs({STATE: triples})
+        self._bulk_load(written(STATE, triples))
         self._unflushed = 0
 
     def _count(self, graphs: Graphs) -> None:
@@ -256,8 +267,8 @@ class LocalOxigraph(OxigraphServer):
         if self._unflushed >= _UNFLUSHED_TRIPLES:
             self.flush()
 
-    def _bulk_load(self, quads: bytes) -> None:
-        self._post("/store?no_transaction", quads, ox.RdfFormat.N_QUADS.media_type, {})
+    def _bulk_load(self, trig: bytes) -> None:
+        self._post("/store?no_transaction", trig, ox.RdfFormat.TRIG.media_type, {})
 
 
 def rows_of(result: object) -> list[Row]:

@@ -1,8 +1,8 @@
-"""What is written to a store, as SPARQL 1.1 Update and as N-Quads."""
+"""What is written to a store, as SPARQL 1.1 Update and as TriG."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import pyoxigraph as ox
@@ -16,34 +16,32 @@ def replacement(graphs: Graphs) -> str:
     return " ;\n".join([*drops, *_insertions(graphs)])
 
 
-def insertion(graphs: Graphs) -> str:
-    """One update that adds the triples to their graphs."""
-    return "".join(_insertions(graphs))
+def insertion(graphs: Iterable[bytes]) -> str:
+    """One update that adds graphs, each as `written`."""
+    return "INSERT DATA {\n" + b"".join(graphs).decode() + "}"
 
 
-def link_replacement(node: str, predicates: Sequence[str], graphs: Graphs) -> str:
-    """One update after which only these triples lead to a node by these predicates."""
-    names = " ".join(str(ox.NamedNode(predicate)) for predicate in predicates)
-    link = f"GRAPH ?graph {{ ?from ?link {ox.NamedNode(node)} }}"
-    delete = f"DELETE {{ {link} }} WHERE {{ VALUES ?link {{ {names} }} {link} }}"
+def link_replacement(nodes: Sequence[str], predicates: Sequence[str], graphs: Graphs) -> str:
+    """One update after which only these triples lead to the nodes by these predicates."""
+    link = "GRAPH ?graph { ?from ?link ?node }"
+    values = f"VALUES ?node {{ {_names(nodes)} }} VALUES ?link {{ {_names(predicates)} }}"
+    delete = f"DELETE {{ {link} }} WHERE {{ {values} {link} }}"
     return " ;\n".join([delete, *_insertions(graphs)])
 
 
-def n_quads(graphs: Graphs) -> bytes:
-    """All the triples, each with its graph."""
-    quads = (
-        ox.Quad(triple.subject, triple.predicate, triple.object, ox.NamedNode(iri))
-        for iri, triples in graphs.items()
-        for triple in triples
-    )
-    return ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""
+def _names(iris: Sequence[str]) -> str:
+    return " ".join(str(ox.NamedNode(iri)) for iri in iris)
+
+
+def written(iri: str, triples: Sequence[ox.Triple]) -> bytes:
+    """A graph, in words that TriG and SPARQL share; nothing where it has no triples.
+
+    The triples are N-Triples, which the engine writes at once.
+    """
+    body = ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES)
+    return b"GRAPH %b {\n%b}\n" % (str(ox.NamedNode(iri)).encode(), body) if body else b""
 
 
 def _insertions(graphs: Graphs) -> list[str]:
-    blocks = [_block(iri, triples) for iri, triples in graphs.items() if triples]
-    return ["INSERT DATA {\n" + "\n".join(blocks) + "\n}"] if blocks else []
-
-
-def _block(iri: str, triples: Sequence[ox.Triple]) -> str:
-    body = " .\n".join(str(triple) for triple in triples)
-    return f"GRAPH {ox.NamedNode(iri)} {{\n{body}\n}}"
+    blocks = [written(iri, triples) for iri, triples in graphs.items()]
+    return [insertion(blocks)] if any(blocks) else []

@@ -8,7 +8,7 @@
 
 #include "durable_file.h"
 
-#define REPORT_MAX_BYTES 1024
+#define REPEATS_AFTER_MS 300000
 
 bool device_replace_record(struct device *device, const struct boot_record *next)
 {
@@ -73,8 +73,7 @@ void device_say_state(struct device *device)
 
 static void say_report(struct device *device, const struct report *report)
 {
-    char text[REPORT_MAX_BYTES];
-    struct json_out out = json_open(text, sizeof text);
+    struct json_out out = json_open(device->last_report, sizeof device->last_report);
     write_report(&out, report);
     device_log(device, status_name(report->status), code_name(report->code));
     say(device, "report", &out, false);
@@ -106,7 +105,13 @@ static void subscribe(struct device *device, const char *kind)
     link_subscribe(&device->link, topic);
 }
 
-void device_greet(struct device *device)
+/* Devices that connected at the same time do not repeat at the same time. */
+static uint64_t repeats_after_ms(const struct device *device)
+{
+    return REPEATS_AFTER_MS + crc32_of(bytes_of_text(device->id)) % REPEATS_AFTER_MS;
+}
+
+static void say_self(struct device *device)
 {
     char text[TD_MAX_BYTES];
     struct json_out out = json_open(text, sizeof text);
@@ -116,9 +121,26 @@ void device_greet(struct device *device)
     write_online(&out, true, device->record.boot);
     say(device, "online", &out, true);
     device_say_state(device);
+    device->repeats_at = monotonic_ms() + repeats_after_ms(device);
+}
+
+void device_greet(struct device *device)
+{
+    say_self(device);
     device_say_ended(device);
     subscribe(device, "desired");
     subscribe(device, "acked");
+}
+
+void device_repeat(struct device *device)
+{
+    char topic[TOPIC_MAX_CHARS];
+    if (monotonic_ms() < device->repeats_at)
+        return;
+    say_self(device);
+    device_topic(topic, device, "report");
+    if (device->last_report[0] != '\0')
+        link_publish(&device->link, topic, device->last_report, false);
 }
 
 void device_log(const struct device *device, const char *event, const char *what)

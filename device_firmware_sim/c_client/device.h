@@ -10,6 +10,8 @@
 #include "runtime_command.h"
 #include "trust.h"
 
+#define REPORT_MAX_BYTES 1024
+
 /* An envelope as it came; longer ones are kept as one byte too long, which is what refuses them. */
 struct envelope_buffer {
     uint8_t data[ENVELOPE_MAX_BYTES + 1];
@@ -45,6 +47,9 @@ struct device {
     struct download download;
     struct window window;
 
+    char last_report[REPORT_MAX_BYTES]; /* empty: none since the start */
+    uint64_t repeats_at;                /* monotonic ms: when all is said again, unasked */
+
     const char *cut_at; /* tests: the event after which the power goes; NULL: never */
     unsigned cut_count; /* how many of them come first */
 };
@@ -62,6 +67,8 @@ void device_say_report(struct device *device, const struct order *order, enum st
                        enum result_code code);
 /* What is published and subscribed to after each connection. */
 void device_greet(struct device *device);
+/* Says again what matters where that is due: a broker's queue may overflow. */
+void device_repeat(struct device *device);
 void device_say_ended(struct device *device);
 
 /* A line on stderr. */

@@ -84,6 +84,7 @@ enum session_end session_serve(struct device *device, const struct surroundings 
     while (opened && device->link.state == LINK_UP && !*surroundings->stop_asked) {
         link_turn(&device->link, TURN_MS);
         update_step(device);
+        device_repeat(device);
     }
     enum session_end end = *surroundings->stop_asked             ? SESSION_STOPPED
                            : device->link.state == LINK_REFUSED ? SESSION_REFUSED

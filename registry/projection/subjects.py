@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyoxigraph as ox
-from django.db.models import Model, Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from ontology.describe import Description
 from ontology.namespaces import subject_iri
@@ -75,8 +75,8 @@ SOURCES: Mapping[SubjectKind, Source] = {
     ),
     SubjectKind.PROFILE: Source(profiles_with_capacity, "digest__in", hardware.describe_profile),
     SubjectKind.DEVICE: Source(
-        lambda: Device.objects.select_related("registration").prefetch_related(
-            "fleets", "profile", Prefetch("installed", Variant.objects.only("pk"))
+        lambda: Device.objects.select_related("registration", "profile").prefetch_related(
+            "fleets", Prefetch("installed", Variant.objects.only("pk"))
         ),
         "device_id__in",
         _plain(hardware.describe_device),
@@ -150,8 +150,12 @@ def all_keys(kind: SubjectKind) -> list[str]:
     """The key of every subject of a kind that there is now."""
     if kind is SubjectKind.VERDICTS:
         return verdict_keys()
-    rows: Iterable[Model] = SOURCES[kind].rows().prefetch_related(None).iterator()
-    return [subject_of(row)[1] for row in rows]
+    rows = SOURCES[kind].rows().prefetch_related(None)
+    if kind is SubjectKind.RELEASE:
+        return [subject_of(row)[1] for row in rows.iterator()]
+    # Elsewhere the key is the one field by which rows are looked up: no row need be made of it.
+    field = SOURCES[kind].lookup.removesuffix("__in")
+    return [str(key) for key in rows.values_list(field, flat=True).iterator()]
 
 
 def graph_iri(kind: SubjectKind, key: str) -> str:

@@ -12,7 +12,7 @@ import pyoxigraph as ox
 from django.conf import settings
 
 from ontology.describe import Description
-from ontology.facts import Capacity, Need
+from ontology.facts import Capacity
 from ontology.graph import (
     describe_arena,
     describe_extent,
@@ -82,18 +82,29 @@ def project_verdicts(keys: Sequence[str], judged: JudgedProfiles) -> Mapping[str
     return found
 
 
-def project_columns(digests: Sequence[str], bare: BareBoard) -> Mapping[str, Graphs]:
-    """What each variant's graph says of each of these new profiles, by the profile's IRI."""
+def project_columns(digests: Sequence[str], bare: BareBoard) -> Graphs:
+    """What each variant's graph says of these new profiles; of one that is gone, nothing."""
+    profiles = list(profiles_with_capacity().filter(digest__in=digests))
+    if not profiles:
+        return {}
+    judged = _judged(profiles, bare)
     variants = list(variants_with_needs())
-    needs = [need_of(variant) for variant in variants]
-    fits_only = keeps_fits_only()
-    found: dict[str, Graphs] = {}
-    for profile in profiles_with_capacity().filter(digest__in=digests):
-        columns = CapacityColumns.of([capacity_of(profile, bare)])
-        targets = [] if _shares_target(profile) else columns.targets
-        judged = JudgedProfiles(columns, [iri_of(profile)], fits_only, targets)
-        found[iri_of(profile)] = _column(variants, needs, judged)
-    return found
+    table = match_all([need_of(variant) for variant in variants], judged.columns)
+    graphs: dict[str, Sequence[ox.Triple]] = {}
+    for row, variant in enumerate(variants):
+        subject = Description(iri_of(variant))
+        _describe_row(subject, variant, table, row, judged)
+        graphs[subject_iri(SubjectKind.VERDICTS.value, str(variant.pk))] = subject.triples
+    return graphs
+
+
+def _judged(profiles: Sequence[CapabilityProfile], bare: BareBoard) -> JudgedProfiles:
+    """New profiles, with the targets that are new with them."""
+    capacities = [capacity_of(profile, bare) for profile in profiles]
+    pairs = zip(profiles, capacities, strict=True)
+    targets = [capacity for profile, capacity in pairs if not _shares_target(profile)]
+    iris = [iri_of(profile) for profile in profiles]
+    return JudgedProfiles(CapacityColumns.of(capacities), iris, keeps_fits_only(), targets)
 
 
 def _shares_target(profile: CapabilityProfile) -> bool:
@@ -101,16 +112,6 @@ def _shares_target(profile: CapabilityProfile) -> bool:
     earlier = CapabilityProfile.objects.filter(pk__lt=profile.pk, board=profile.board)
     runtime = profile.firmware.runtime if profile.firmware else None
     return earlier.filter(firmware__runtime=runtime).exists()
-
-
-def _column(variants: Sequence[Variant], needs: Sequence[Need], judged: JudgedProfiles) -> Graphs:
-    table = match_all(needs, judged.columns)
-    graphs: dict[str, Sequence[ox.Triple]] = {}
-    for row, variant in enumerate(variants):
-        subject = Description(iri_of(variant))
-        _describe_row(subject, variant, table, row, judged)
-        graphs[subject_iri(SubjectKind.VERDICTS.value, str(variant.pk))] = subject.triples
-    return graphs
 
 
 def _describe_row(

@@ -23,7 +23,7 @@ from ontology.store import (
     StoreUnreachable,
 )
 from ontology.vocabulary import materialised_triples, version_triple
-from registry.models import GraphChange, SubjectKind
+from registry.models import GraphChange, SubjectKind, Variant
 from registry.projection.facts import BareBoard
 from registry.projection.subjects import MALFORMED, all_keys, graph_iri, project_each
 from registry.projection.verdicts import JudgedProfiles, keeps_fits_only
@@ -37,8 +37,9 @@ MarksByKey: TypeAlias = dict[str, list[int]]  # key of a subject -> primary keys
 
 # What is projected together, to bound what is in memory: subjects, and pairs of their verdicts.
 AT_ONCE = 200
-PAIRS_AT_ONCE = 500_000
-LOADED_AT_ONCE = 5_000  # subjects that are written together where the store may not have them yet
+PAIRS_AT_ONCE = 100_000
+COLUMN_PAIRS_AT_ONCE = 10_000  # of which one update states up to some ten thousand edges
+LOOKED_UP_ABOVE = 500  # subjects, from where on it pays to ask which graphs the store has
 
 
 def graph_store() -> OxigraphServer:
@@ -86,12 +87,13 @@ def _catch_up_kind(
 ) -> int:
     """Work off the marks of one kind; how many graphs were brought up to date."""
     every = by_key.pop(EVERY, None)
-    present = None if every is None else stored_graphs(store)
     keys = dict.fromkeys([*by_key, *(() if every is None else all_keys(kind))])
+    many = every is not None and len(keys) > LOOKED_UP_ABOVE
+    present = stored_graphs(store, graph_iri(kind, "")) if many else None
     written = 0
     piece = _at_once(judged)
-    whole = piece if present is None or judged is not None else LOADED_AT_ONCE
-    for group in chunks(list(keys), whole):
+    # Where all are made, small pieces are written together, and their marks end with the last.
+    for group in chunks(list(keys), piece if every is None else max(1, len(keys))):
         pieces = chunks(group, piece)
         projected = (each for few in pieces for each in project_each(kind, few, bare, judged))
         written += write_graphs(store, kind, projected, present)
@@ -126,7 +128,7 @@ def _catch_up_verdicts(store: GraphStore, by_key: MarksByKey, bare: BareBoard) -
 
 def _catch_up_columns(store: GraphStore, keys: Sequence[str], bare: BareBoard) -> None:
     """A variant of which nothing can be said spoils every column; row by row it spoils its own."""
-    for chunk in chunks(keys, AT_ONCE):
+    for chunk in chunks(keys, max(1, COLUMN_PAIRS_AT_ONCE // max(1, Variant.objects.count()))):
         try:
             write_columns(store, [key.removeprefix(COLUMN) for key in chunk], bare)
         except (*MALFORMED, StoreRefused):
@@ -172,9 +174,10 @@ def expected_graphs() -> Iterator[str]:
             yield graph_iri(kind, key)
 
 
-def stored_graphs(store: GraphStore) -> set[str]:
+def stored_graphs(store: GraphStore, beginning: str = "") -> set[str]:
     """The names of our graphs that the store holds; it may hold others, which are not ours."""
-    rows = store.select("SELECT ?g WHERE { GRAPH ?g {} }")
+    among = f"FILTER(STRSTARTS(STR(?g), {ox.Literal(beginning)}))"
+    rows = store.select(f"SELECT ?g WHERE {{ GRAPH ?g {{}} {among} }}")
     names = {row["g"].value for row in rows if isinstance(row["g"], ox.NamedNode)}
     return {name for name in names if name == ONTOLOGY or name.startswith(ID)}
 

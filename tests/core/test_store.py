@@ -18,6 +18,7 @@ from ontology.store import (
     StoreRefused,
     StoreUnreachable,
 )
+from ontology.updates import written
 from tests.core.oxigraph_server import free_port, oxigraph_server
 
 GRAPH = "https://example.org/graph"
@@ -79,7 +80,7 @@ def test_several_graphs_are_replaced_at_once(store):
 
 
 def test_graphs_that_hold_nothing_are_filled(store):
-    store.add_graphs({GRAPH: [number(1)], OTHER: [number(2), number(3)]})
+    store.add_graphs([written(GRAPH, [number(1)]), written(OTHER, [number(2), number(3)])])
     store.flush()
     assert (contents(store), contents(store, OTHER)) == ({number(1)}, {number(2), number(3)})
 
@@ -89,9 +90,9 @@ def test_links_to_a_node_are_replaced_in_every_graph(store):
     stays, goes = edge(S, Q, node), edge(S, P, node)
     store.replace_graphs({GRAPH: [goes, stays], OTHER: [number(1)]})
     come = edge(Q, P, node)
-    store.replace_links(node.value, [P.value], {OTHER: [come]})
+    store.replace_links([node.value], [P.value], {OTHER: [come]})
     assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1), come})
-    store.replace_links(node.value, [P.value], {})
+    store.replace_links([node.value], [P.value], {})
     assert (contents(store), contents(store, OTHER)) == ({stays}, {number(1)})
 
 

@@ -255,6 +255,27 @@ def test_a_broken_active_slot_makes_the_device_go_back(bench, peer, small_networ
     )
 
 
+def test_an_order_that_failed_is_not_the_one_that_is_taken_back(
+    bench, peer, small_network, other_network
+):
+    """An order ends once: going back concerns the network before, and `state` says so."""
+    offer(bench, peer, small_network)
+    offer(bench, peer, other_network)
+    offer(bench, peer, small_network, self_test=SelfTest(GENERATOR, 5, b"\x55" * 10, 2))
+    failed = bench.reports[-1]
+    assert failed.code is ResultCode.SELF_TEST_FAILED
+    (bench.folder / "slot-1").write_bytes(b"\x00" * 100)
+    bench.power_on()
+    bench.connect()
+    assert bench.said_state.digest == digest_of(small_network)
+    last = bench.reports[-1]
+    assert (last.deployment, last.status, last.code) == (
+        failed.deployment,
+        failed.status,
+        failed.code,
+    )
+
+
 def test_it_repeats_what_it_is_runs_and_said_last(bench, peer, small_network, other_network):
     """A broker's queue may overflow: what matters is said again, though nobody asked."""
     offer(bench, peer, small_network)
