@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, Q, QuerySet
 
 from ontology.namespaces import IRI_LENGTH
@@ -105,8 +105,19 @@ def _name(device: Device, announced: Announced, row: ThingRegistration | None) -
 
 
 def _enter(device: Device, name: str, announced: Announced) -> None:
+    try:
+        with transaction.atomic():
+            row = _created(device, name, announced)
+    except IntegrityError:  # another device took the name since we looked
+        row = _created(device, f"{OWN_URN}{device.device_id}", announced)
+    mark(SubjectKind.DEVICE, device.device_id)
+    thing_events.record(ThingEventKind.CREATED, row.thing_id, exposed(row))
+    log.info("thing_registered", thing=row.thing_id, device=device.device_id)
+
+
+def _created(device: Device, name: str, announced: Announced) -> ThingRegistration:
     lifetime, now = announced.said.lifetime, announced.at
-    row = ThingRegistration.objects.create(
+    return ThingRegistration.objects.create(
         thing_id=name,
         device=device,
         created=now,
@@ -114,9 +125,6 @@ def _enter(device: Device, name: str, announced: Announced) -> None:
         ttl_s=lifetime.ttl_s,
         expires=lifetime.end(now),
     )
-    mark(SubjectKind.DEVICE, device.device_id)
-    thing_events.record(ThingEventKind.CREATED, name, exposed(row))
-    log.info("thing_registered", thing=name, device=device.device_id)
 
 
 def _renew(row: ThingRegistration, announced: Announced) -> None:

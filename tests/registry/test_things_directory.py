@@ -17,6 +17,7 @@ from registry.formats.td.registration import DISCOVERY
 from registry.formats.thing_description import parse_thing
 from registry.models import Device, DeviceStatus, ThingEvent, ThingRegistration
 from registry.projection.things import description_limits
+from registry.services import registrations
 from registry.services.matching import assess_pair
 from registry.services.things import describe_device, import_thing
 from tests.registry.td_samples import THING
@@ -318,6 +319,16 @@ def test_a_name_that_another_device_has_stays_with_it(owner: Client, make_device
     names = {row.device.device_id: row.thing_id for row in ThingRegistration.objects.all()}
     assert names == {"one": ID, "two": "urn:tinyfleet:device:two"}
     assert owner.get("/things/urn:tinyfleet:device:two").json()["id"] == "urn:tinyfleet:device:two"
+
+
+def test_of_two_devices_that_claim_a_name_at_once_both_are_listed(make_device, monkeypatch) -> None:
+    first, second = make_device("one", described=False), make_device("two", described=False)
+    # What the second sees that looked before the first had written.
+    monkeypatch.setattr(registrations, "_name", lambda *seen: ID)
+    for device in (first, second):
+        describe_device(device, json.dumps(THING).encode())
+    names = set(ThingRegistration.objects.values_list("thing_id", flat=True))
+    assert names == {ID, "urn:tinyfleet:device:two"}
 
 
 def test_a_device_takes_the_place_of_its_candidate(owner: Client, make_device) -> None:
