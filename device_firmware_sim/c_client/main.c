@@ -93,6 +93,14 @@ static void wait_seconds(unsigned seconds)
         nanosleep(&nap, NULL);
 }
 
+static void log_end(const struct device *device, enum session_end end)
+{
+    if (end == SESSION_LOST)
+        device_log(device, "lost", "no connection to the broker");
+    if (end == SESSION_REFUSED)
+        device_log(device, "refused", "the broker does not know the account");
+}
+
 /* Joins where it has to, serves, and comes back after ever longer waits where it is cut off. */
 static void live(struct device *device, const struct surroundings *surroundings)
 {
@@ -103,6 +111,7 @@ static void live(struct device *device, const struct surroundings *surroundings)
         uint64_t since = monotonic_ms();
         enum session_end end = joins ? session_join(device, surroundings)
                                      : session_serve(device, surroundings);
+        log_end(device, end);
         if (end == SESSION_ACCEPTED)
             note_accepted(device, true);
         refusals = end == SESSION_REFUSED && !joins ? refusals + 1 : 0;

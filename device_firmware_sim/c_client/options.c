@@ -81,6 +81,17 @@ static bool is_device_id(const char *id)
            strspn(id, allowed) == size && !taken;
 }
 
+/* The secret crosses the network at sign-in: without TLS it may only do so inside this machine. */
+static bool is_confidential(const struct options *options)
+{
+    const char *host = options->broker;
+    bool is_loopback = strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+                       strncmp(host, "127.", 4) == 0;
+    if (options->ca == NULL && !is_loopback)
+        fputs("--ca is needed: outside the loopback interface it must be TLS\n", stderr);
+    return options->ca != NULL || is_loopback;
+}
+
 static bool are_complete(const struct options *options)
 {
     return options->device != NULL && is_device_id(options->device) && options->state != NULL &&
@@ -99,7 +110,7 @@ bool options_read(struct options *options, int argc, char **argv)
     options->token = "none";
     while (good && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         good = take(options, option, optarg);
-    good = good && optind == argc && are_complete(options);
+    good = good && optind == argc && are_complete(options) && is_confidential(options);
     if (!good)
         fputs(usage, stderr);
     return good;

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from device_firmware_sim.builds import RUNTIME_NAME, RUNTIME_VERSION, Build
 from tests.device.server import ROOT
 
 SOURCE = ROOT / "device_firmware_sim" / "c_client"
@@ -37,18 +38,34 @@ def build(folder: Path, *options: str) -> Path:
 
 
 BOARD = "esp32-s3-devkitc-1"
-FIRMWARE = f"""\
-board {BOARD}
-firmware c-client 1.0.0
-slot_bytes 65536
-arena_budget_bytes 49152
-receive_buffer_bytes 2048
-runtime tflite-micro 2.0.0 reference
-operator RESHAPE 1
-operator FULLY_CONNECTED 4
-dtype int8
-dtype int32
-"""
+BUILD = Build(
+    board=BOARD,
+    title="client in C",
+    kernels="reference",
+    arena_budget_bytes=49_152,
+    slot_bytes=65_536,
+    operators={"RESHAPE": 1, "FULLY_CONNECTED": 4},
+    receive_buffer_bytes=2048,
+    record_bytes=1024,
+    ring_packs=0,
+    speaks_cbor=False,
+    sensors=(),
+)
+
+
+def firmware_file(build: Build) -> str:
+    """What the image is and offers, as the client reads it."""
+    facts = [
+        f"board {build.board}",
+        "firmware c-client 1.0.0",
+        f"slot_bytes {build.slot_bytes}",
+        f"arena_budget_bytes {build.arena_budget_bytes}",
+        f"receive_buffer_bytes {build.receive_buffer_bytes}",
+        f"runtime {RUNTIME_NAME} {RUNTIME_VERSION} {build.kernels}",
+        *(f"operator {name} {version}" for name, version in build.operators.items()),
+        *(f"dtype {dtype}" for dtype in build.dtypes),
+    ]
+    return "\n".join(facts) + "\n"
 
 
 class CClient:
@@ -59,7 +76,7 @@ class CClient:
         self.flash = folder / "flash"
         self.flash.mkdir(parents=True)
         firmware = folder / "firmware"
-        firmware.write_text(FIRMWARE)
+        firmware.write_text(firmware_file(BUILD))
         runtime = f"{sys.executable} {Path(__file__).with_name('litert_runtime.py')}"
         options = {"device": device, "state": self.flash, "firmware": firmware, "runtime": runtime}
         named = (options | common).items()

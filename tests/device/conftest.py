@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from device_firmware_sim.sensors import Stream, load_stream
+from tests.device.c_client import build
 from tests.device.networks import as_tflite, calibrated, random_dense
 from tests.device.peer import Peer
+
+
+@pytest.fixture(scope="session")
+def c_client(tmp_path_factory) -> Path:
+    """The client in C, built so that a step beyond a buffer or a leak ends it with an error."""
+    return build(tmp_path_factory.mktemp("c"), "SANITIZE=1") / "tinyfleet-client"
 
 
 @pytest.fixture(scope="session")

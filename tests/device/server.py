@@ -42,7 +42,7 @@ class BrokerProcess:
 
     def __init__(self, kind: str, folder: Path, access_list: str) -> None:
         self.kind = kind
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = folder
         self._verifiers = {user: make_verifier(secret, SALT) for user, secret in SECRETS.items()}
         self._process: subprocess.Popen[bytes] | None = None
@@ -199,7 +199,8 @@ class Server:
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that was free just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from orchestrator.protocol import topics
 from orchestrator.protocol.manifest import VENDOR_ID, Manifest, class_id
-from tests.device.c_client import BOARD, CClient, build, missing_tools
+from tests.device.c_client import BOARD, CClient, missing_tools
 from tests.device.networks import as_tflite, random_dense
 from tests.device.peer import Peer
 from tests.device.server import MOSQUITTO, ROOT
@@ -179,11 +179,6 @@ def networks(server, tmp_path_factory) -> dict[int, str]:
     return digests
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory) -> Path:
-    return build(tmp_path_factory.mktemp("c")) / "tinyfleet-client"
-
-
 def _common(server: RealServer) -> dict[str, str]:
     keys = server.var / "keys"
     return {
@@ -194,11 +189,11 @@ def _common(server: RealServer) -> dict[str, str]:
 
 
 @pytest.fixture
-def make_client(program, server, tmp_path) -> Iterator:
+def make_client(c_client, server, tmp_path) -> Iterator:
     clients: list[CClient] = []
 
     def make(device: str) -> CClient:
-        clients.append(CClient(program, device, tmp_path / device, _common(server)))
+        clients.append(CClient(c_client, device, tmp_path / device, _common(server)))
         return clients[-1]
 
     yield make
@@ -239,10 +234,10 @@ def test_a_life_from_enrolment_to_an_update_that_was_cut_and_resumed(
 
 
 @pytest.fixture(scope="module")
-def settled(server, program, networks, tmp_path_factory) -> Iterator[CClient]:
+def settled(server, c_client, networks, tmp_path_factory) -> Iterator[CClient]:
     """A member that runs the second network; tests leave it without power."""
     common = _common(server)
-    client = CClient(program, "c-2", tmp_path_factory.mktemp("c-2"), common)
+    client = CClient(c_client, "c-2", tmp_path_factory.mktemp("c-2"), common)
     client.start(f"--token={server.ask('issue_token', 'c-2').strip()}")
     client.wait_for("accepted")
     until("described", lambda: server.ask("device", "c-2")[0]["profile"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +16,7 @@ from orchestrator.protocol.manifest import Manifest
 from orchestrator.protocol.messages import DeploymentStatus, ResultCode
 from orchestrator.protocol.self_test import GENERATOR, SelfTest
 from orchestrator.protocol.topics import TopicKind
-from tests.device.c_client import BOARD, CClient, build, missing_tools
+from tests.device.c_client import BUILD, CClient, missing_tools
 from tests.device.peer import Peer
 from tests.device.server import MOSQUITTO, SECRETS, BrokerProcess, Server
 
@@ -26,13 +26,6 @@ pytestmark = [
     pytest.mark.skipif(bool(missing_tools()), reason=missing_tools() or "can be built"),
     pytest.mark.skipif(not MOSQUITTO.exists(), reason="Mosquitto is not installed"),
 ]
-
-
-@dataclass(frozen=True)
-class AnyBuild:
-    """As much of a firmware as an order is made for."""
-
-    board: str = BOARD
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +41,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def client(server, peer, small_network, tmp_path_factory) -> Iterator[CClient]:
+def client(server, peer, small_network, c_client, tmp_path_factory) -> Iterator[CClient]:
     """A member that runs the small network."""
     folder = tmp_path_factory.mktemp("client")
     trust = folder / "trust"
@@ -60,8 +53,7 @@ def client(server, peer, small_network, tmp_path_factory) -> Iterator[CClient]:
         "trust": str(trust),
         "enrol-password-file": str(folder / "password"),
     }
-    program = build(tmp_path_factory.mktemp("c")) / "tinyfleet-client"
-    client = CClient(program, DEVICE, folder, common)
+    client = CClient(c_client, DEVICE, folder, common)
     client.start(f"--token=token-{DEVICE}")
     offer(server, peer, an_order(peer, small_network), peer.blocks(small_network))
     runs = hashlib.sha256(small_network).hexdigest()
@@ -75,7 +67,7 @@ def client(server, peer, small_network, tmp_path_factory) -> Iterator[CClient]:
 def an_order(peer: Peer, data: bytes, **changes) -> Manifest:
     now = int(time.time())
     changes = {"issued_at": now, "expires_at": now + 3600} | changes
-    return peer.manifest(DEVICE, AnyBuild(), data, **changes)
+    return peer.manifest(DEVICE, BUILD, data, **changes)
 
 
 def offer(server: Server, peer: Peer, order: Manifest, blocks: dict[str, bytes]) -> None:
@@ -126,7 +118,7 @@ def test_blocks_that_are_not_the_artifact(client, server, peer, other_network, d
         ({"self_test": SelfTest(GENERATOR, 5, b"\x55" * 10, 2)}, FAILED, "self_test_failed"),
         ({"self_test": SelfTest("dice", 5, b"\x55", 255)}, FAILED, "self_test_failed"),
         ({"block_exponents": (0, 12)}, REJECTED, ResultCode.TOO_LARGE),
-        ({"arena_bytes": 49153}, REJECTED, ResultCode.ARENA_TOO_SMALL),
+        ({"arena_bytes": BUILD.arena_budget_bytes + 1}, REJECTED, ResultCode.ARENA_TOO_SMALL),
         ({"operators": {"CONV_2D": 1}}, REJECTED, ResultCode.MISSING_OPERATOR),
         ({"expires_at": 2, "issued_at": 1}, REJECTED, ResultCode.EXPIRED),
         ({"sequence": 1}, REJECTED, ResultCode.OLD_SEQUENCE),
@@ -157,7 +149,7 @@ def test_an_order_that_is_taken_back_is_not_carried_out(client, server, peer, la
     for topic, payload in peer.blocks(large_network).items():
         server.publish(topic, payload)
     before = list(client.blocks())
-    small = an_order(peer, large_network, arena_bytes=49153)
+    small = an_order(peer, large_network, arena_bytes=BUILD.arena_budget_bytes + 1)
     server.publish(topics.desired(DEVICE), peer.sign(small))
     expect(server, small, REJECTED, ResultCode.ARENA_TOO_SMALL)
     assert client.blocks() == before
