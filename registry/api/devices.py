@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import django_filters
@@ -27,6 +26,7 @@ from registry.models.techniques import check_traits
 from registry.services import inventory
 from registry.services.matching import candidates, capacity_of_device
 from registry.services.ranked import ranked
+from registry.services.registrations import document_of
 
 
 class FirmwareSerializer(serializers.ModelSerializer[FirmwareBuild]):
@@ -105,7 +105,7 @@ class DeviceDetailSerializer(DeviceSerializer):
 
     @extend_schema_field(ObjectField(allow_null=True))
     def get_td(self, device: Device) -> Any:
-        return json.loads(device.td) if device.td else None
+        return document_of(device.td) if device.td else None
 
 
 class TraitsSerializer(serializers.Serializer[object]):

@@ -85,6 +85,14 @@ def test_a_device_shows_its_profile_and_what_it_runs(
     assert shown["td"]["title"] == "A camera"
 
 
+def test_a_description_with_a_byte_order_mark_is_shown(reader: Client, make_device) -> None:
+    device = make_device("cam-01")
+    device.td = f"\ufeff{device.td}"  # some editors write one; it is kept with the text
+    device.save()
+    shown = reader.get("/api/v1/devices/cam-01/").json()
+    assert shown["td"]["title"] == "A camera"
+
+
 def test_devices_are_filtered(reader: Client, make_device) -> None:
     make_device("cam-01")
     make_device("cam-02", board="nucleo-f103rb")
