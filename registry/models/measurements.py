@@ -46,7 +46,7 @@ class Measurement(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["variant", "metric"]
+        ordering = ["variant", "metric", "id"]  # figures of one metric are numbered by it
         # The matching service reads all figures of one variant at once.
         indexes = [models.Index(fields=["variant", "metric"], name="measurement_by_metric")]
 
