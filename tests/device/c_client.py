@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import signal
 import subprocess
@@ -9,7 +11,10 @@ import sys
 import threading
 from pathlib import Path
 
+import cbor2
+
 from device_firmware_sim.builds import RUNTIME_NAME, RUNTIME_VERSION, Build
+from orchestrator.protocol.blocks import CRC_BYTES
 from tests.device.server import ROOT
 
 SOURCE = ROOT / "device_firmware_sim" / "c_client"
@@ -86,14 +91,30 @@ class CClient:
         self._ear = threading.Thread()
         self.lines: list[str] = []
 
-    def start(self, *options: str) -> None:
+    def start(self, *options: str, environment: dict[str, str] | None = None) -> None:
         """Give it power."""
         self.lines = []
         self._process = subprocess.Popen(
-            [*self._command, *options], stderr=subprocess.PIPE, text=True
+            [*self._command, *options],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | (environment or {}),
         )
         self._ear = threading.Thread(target=self._listen, args=[self._process], daemon=True)
         self._ear.start()
+
+    def is_up(self) -> bool:
+        """Whether it has power."""
+        return self._process is not None and self._process.poll() is None
+
+    def running(self) -> str:
+        """Digest of what a device without power runs next, by its boot record; it must be whole."""
+        record = cbor2.loads((self.flash / "boot_record").read_bytes()[:-CRC_BYTES])
+        _, accepted, active, *slots = record[:5]
+        whole, digest, _ = slots[active]
+        held = (self.flash / f"slot{active}").read_bytes()
+        assert accepted and whole and hashlib.sha256(held).digest() == digest
+        return digest.hex()
 
     def ended(self) -> int:
         """Wait until the process ends by itself; its exit status."""
@@ -110,7 +131,7 @@ class CClient:
 
     def kill(self) -> None:
         """Cut the power."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.is_up():
             self._process.kill()
             self.ended()
 

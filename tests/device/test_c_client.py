@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cbor2
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -253,14 +252,14 @@ def test_wherever_the_power_is_cut_the_order_is_carried_out(
     settled, server, listener, networks, event
 ):
     _, *small = networks
-    runs = _running(settled)
+    runs = settled.running()
     variant = next(v for v in small if networks[v] != runs)
     settled.start(f"--cut-at={event}")
     settled.wait_for("connected")
     server.roll_out(variant, "c-2")
     assert settled.ended() == -9
     # Until the commit the old network runs, from then on the new one.
-    assert _running(settled) == (networks[variant] if event == "committed" else runs)
+    assert settled.running() == (networks[variant] if event == "committed" else runs)
     settled.start()
     listener.wait_for(topics.state("c-2"), digest=networks[variant])
     until("confirmed", lambda: server.newest("c-2")["status"] == "confirmed")
@@ -274,18 +273,18 @@ def test_an_order_that_nobody_trusted_signed_is_refused(settled, server, listene
     order = stranger.sign(_an_order(now, sequence=2**40))
     settled.start()
     listener.wait_for(topics.online("c-2"), online=True)
-    runs = _running(settled)
+    runs = settled.running()
     listener.client.publish(topics.desired("c-2"), order, 1, retain=True)
     refused = {"status": "rejected", "code": "unknown_key", "deployment": None, "sequence": None}
     listener.wait_for(topics.report("c-2"), **refused)
     assert settled.stop() == 0
-    assert _running(settled) == runs
+    assert settled.running() == runs
     listener.client.publish(topics.desired("c-2"), b"", 1, retain=True).wait_for_publish(WITHIN_S)
 
 
 def test_a_slot_that_has_gone_bad_is_left_for_the_other(settled, server, listener, networks):
     _, *small = networks
-    before = _running(settled)
+    before = settled.running()
     variant = next(v for v in small if networks[v] != before)
     settled.start()
     settled.wait_for("connected")
@@ -318,16 +317,6 @@ def test_without_a_token_it_waits_for_an_operator(make_client, server, listener)
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _running(client: CClient) -> str:
-    """Digest of the slot that the boot record of a device without power names."""
-    record = cbor2.loads((client.flash / "boot_record").read_bytes()[:-4])
-    boot, accepted, active, *slots = record[:5]
-    assert boot > 0 and accepted
-    whole, digest, _ = slots[active]
-    assert whole and _digest(client.flash / f"slot{active}") == digest.hex()
-    return digest.hex()
 
 
 def _an_order(now: int, sequence: int) -> Manifest:
