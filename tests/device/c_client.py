@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -22,16 +24,25 @@ HEADERS = ("mosquitto.h", "openssl/evp.h", "cjson/cJSON.h")
 ORDER_WITHIN_S = 30.0
 
 
+@functools.cache
 def missing_tools() -> str:
     """Why the client cannot be built here, empty where it can."""
     for tool in ("gcc", "make"):
         if shutil.which(tool) is None:
             return f"{tool} is not installed"
-    text = "".join(f"#include <{header}>\n" for header in HEADERS)
-    command = ["gcc", "-fsyntax-only", "-x", "c", "-"]
-    if subprocess.run(command, input=text, text=True, capture_output=True).returncode:
+    headers = "".join(f"#include <{header}>\n" for header in HEADERS)
+    if not _compiles("-fsyntax-only", headers):
         return "libmosquitto-dev, libssl-dev and libcjson-dev are not all installed"
+    if not _compiles("-fsanitize=address,undefined", "int main(void) { return 0; }\n"):
+        return "gcc's sanitizers are not installed"
     return ""
+
+
+def _compiles(option: str, program: str) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["gcc", option, "-x", "c", "-", "-o", f"{folder}/program"]
+        done = subprocess.run(command, input=program, text=True, capture_output=True)
+    return done.returncode == 0
 
 
 def build(folder: Path, *options: str) -> Path:
