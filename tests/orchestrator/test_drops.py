@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import InternalError, OperationalError, connection
 
 from orchestrator.models import DeviceShadow, DroppedMessage, Telemetry
 from orchestrator.protocol import encoding, topics
@@ -103,14 +103,30 @@ def test_a_long_reason_is_cut() -> None:
     assert len(DroppedMessage.objects.get().last_detail) == 300
 
 
+REFUSING = {
+    "sqlite": [
+        "CREATE TRIGGER refuse BEFORE INSERT ON orchestrator_telemetry WHEN NEW.sequence = 2 "
+        "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    ],
+    "postgresql": [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'check_violation'; END $$",
+        "CREATE TRIGGER refuse BEFORE INSERT ON orchestrator_telemetry FOR EACH ROW "
+        "WHEN (NEW.sequence = 2) EXECUTE FUNCTION refuse()",
+    ],
+}
+READ_ONLY = {
+    "sqlite": "PRAGMA query_only = {}",
+    "postgresql": "SET default_transaction_read_only = {}",
+}
+
+
 def test_a_message_that_makes_its_service_fail_costs_no_other() -> None:
     """A row that the database refuses: its neighbours in the same statement are stored."""
     member("pump-1")
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER refuse BEFORE INSERT ON orchestrator_telemetry WHEN NEW.sequence = 2 "
-            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
+        for statement in REFUSING[connection.vendor]:
+            cursor.execute(statement)
     packs = [TelemetryPack(boot=1, sequence=n) for n in (1, 2, 3)]
     arrivals = [
         Arrival(topics.telemetry("pump-1"), encode_telemetry("pump-1", pack)) for pack in packs
@@ -125,11 +141,11 @@ def test_a_message_that_makes_its_service_fail_costs_no_other() -> None:
 def test_a_failing_database_fails_the_whole_batch_and_a_second_try_keeps_it() -> None:
     member("pump-1")
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA query_only = ON")
-    with pytest.raises(OperationalError):
+        cursor.execute(READ_ONLY[connection.vendor].format("ON"))
+    with pytest.raises((OperationalError, InternalError)):
         take([GOOD], NOW)
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA query_only = OFF")
+        cursor.execute(READ_ONLY[connection.vendor].format("OFF"))
     assert not Telemetry.objects.exists()
     take([GOOD], NOW)
     assert Telemetry.objects.count() == 1
