@@ -19,11 +19,10 @@ from registry.formats.errors import FormatError
 from registry.management.arguments import size
 from registry.management.description_tables import print_description, print_fit, print_patches
 from registry.management.model_files import read_model_file
+from registry.management.tables import PIPE_WIDTH
 
 if TYPE_CHECKING:
     from registry.services.board_fit import BoardFit
-
-_PIPE_WIDTH = 140
 
 
 class Command(BaseCommand):
@@ -80,7 +79,7 @@ class Command(BaseCommand):
 
     def _console(self) -> Console:
         """As wide as the terminal; wide enough for long names where there is none."""
-        width = None if self.stdout.isatty() else _PIPE_WIDTH
+        width = None if self.stdout.isatty() else PIPE_WIDTH
         return Console(file=cast("IO[str]", self.stdout), highlight=False, width=width)
 
 
