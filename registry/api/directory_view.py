@@ -13,6 +13,7 @@ import structlog
 from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
 from registry.api.negotiation import AnyAccept
@@ -35,6 +36,15 @@ class DirectoryView(APIView):
 
     permission_classes = [ThingPermissions]
     content_negotiation_class = AnyAccept
+
+    accept_post: tuple[str, ...] = ()  # media types of bodies, for OPTIONS to tell
+    accept_patch: tuple[str, ...] = ()
+
+    def options(self, request: Any, *args: Any, **named: Any) -> Response:
+        """Nothing but headers: Allow, which every answer here has, and what may be sent."""
+        taken = {"Accept-Post": self.accept_post, "Accept-Patch": self.accept_patch}
+        headers = {name: ", ".join(types) for name, types in taken.items() if types}
+        return Response(status=204, headers=headers)
 
     def get_authenticate_header(self, request: Request) -> str:
         return _CHALLENGE

@@ -57,10 +57,10 @@ def body_of(request: Request, accepted: tuple[str, ...]) -> bytes:
     limit = settings.DESCRIPTION_MAX_BYTES
     data = request._request.read(limit + 1)
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding == "gzip":
-        data = _unpacked(data, limit)
-    elif coding != "identity":
+    if coding not in {"gzip", "identity"}:
         raise UnsupportedMediaType(coding, f"{coding!r} is no coding that is known here; use gzip.")
+    if coding == "gzip" and len(data) <= limit:  # a longer one was not read to its end
+        data = _unpacked(data, limit)
     if len(data) > limit:
         raise BodyTooLarge(
             f"The description has more than the {limit} bytes allowed. Shorten it, or raise"
@@ -70,12 +70,22 @@ def body_of(request: Request, accepted: tuple[str, ...]) -> bytes:
 
 
 def _unpacked(data: bytes, limit: int) -> bytes:
-    """At most one byte more than the limit: what is packed may be a bomb."""
+    """At most one byte more than the limit: what is packed may be a bomb.
+
+    One member of RFC 1952 and nothing behind it: half a body, or one and a half, is none.
+    """
     reader = zlib.decompressobj(wbits=31)
     try:
-        return reader.decompress(data, limit + 1)
+        unpacked = reader.decompress(data, limit + 1)
     except zlib.error as error:
         raise BadRequest("The body is not what gzip makes.") from error
+    if len(unpacked) > limit:
+        return unpacked
+    if not reader.eof:
+        raise BadRequest("The packed body is cut off before its end; send it whole.")
+    if reader.unused_data:
+        raise BadRequest("Other bytes follow the packed body; send one gzip member alone.")
+    return unpacked
 
 
 def answer_type(request: Request, offered: tuple[str, ...]) -> str:
@@ -91,17 +101,19 @@ def precondition(request: Request) -> Precondition:
 
     A tag that became weak because the answer was packed on its way still names the same state.
     """
-    match, none_match = request.headers.get("If-Match"), request.headers.get("If-None-Match")
-    tags = parse_etags(match) if match else []
+    match = request.headers.get("If-Match")
+    tags = parse_etags(match or "")
+    other_tags = parse_etags(request.headers.get("If-None-Match", ""))
     return Precondition(
-        states=None if match is None or tags == ["*"] else {_bare(tag) for tag in tags},
+        states=None if match is None or tags == ["*"] else _bare(tags),
         must_exist=tags == ["*"],
-        only_new=none_match is not None and none_match.strip() == "*",
+        other_states=_bare(other_tags),
+        only_new=other_tags == ["*"],
     )
 
 
-def _bare(tag: str) -> str:
-    return tag.removeprefix("W/").strip('"')
+def _bare(tags: list[str]) -> set[str]:
+    return {tag.removeprefix("W/").strip('"') for tag in tags}
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ _BODY = dict.fromkeys(DESCRIPTION_TYPES, OpenApiTypes.OBJECT)
 class ThingsView(DirectoryView):
     """The collection."""
 
+    accept_post = DESCRIPTION_TYPES
+
     @extend_schema(
         operation_id="things_list",
         tags=_TAGS,
@@ -79,23 +81,32 @@ class ThingsView(DirectoryView):
     def post(self, request: Request) -> HttpResponse:
         """Register a description that has no id."""
         row = thing_directory.create_anonymous(body_of(request, DESCRIPTION_TYPES))
-        return _created(row)
+        return _located(_empty(201, row), row)
 
 
 @method_decorator(gzip_page, name="dispatch")
 class ThingView(DirectoryView):
     """One description by its id, or by the local one that it was given."""
 
+    accept_patch = PATCH_TYPES
+
     @extend_schema(
         operation_id="things_retrieve",
         tags=_TAGS,
         parameters=[_ID],
-        responses={(200, media_type): OpenApiTypes.OBJECT for media_type in DESCRIPTION_TYPES},
+        responses={
+            **{(200, media_type): OpenApiTypes.OBJECT for media_type in DESCRIPTION_TYPES},
+            304: OpenApiResponse(description="The client has this state already"),
+        },
     )
     def get(self, request: Request, thing_id: str) -> HttpResponse:
         """The description as it came, with its id and its registration."""
         media_type = answer_type(request, DESCRIPTION_TYPES)
         row = thing_directory.find(local_part(request._request, thing_id))
+        asked = precondition(request)
+        asked.check_match(row)
+        if asked.excludes(row):
+            return _checked_anew(_empty(304, row))
         response = _json(exposed(row, retrieved=timezone.now()), media_type)
         response["ETag"] = _tag(row)
         return response
@@ -108,10 +119,14 @@ class ThingView(DirectoryView):
         responses={201: OpenApiResponse(description="Registered"), 204: _DONE},
     )
     def put(self, request: Request, thing_id: str) -> HttpResponse:
-        """Register a description under its id, or replace it."""
+        """Register a description under its id, or replace it.
+
+        No ETag: what stands there now is not what was sent but that with its registration, and a
+        tag would say that the client has it (RFC 9110, section 9.3.4).
+        """
         body = body_of(request, DESCRIPTION_TYPES)
         saved = thing_directory.put(thing_id, body, precondition(request))
-        return _created(saved.row) if saved.is_new else _empty(204, saved.row)
+        return _located(_empty(201), saved.row) if saved.is_new else _empty(204)
 
     @extend_schema(
         operation_id="things_patch",
@@ -135,20 +150,24 @@ class ThingView(DirectoryView):
 
 
 def _json(body: Any, media_type: str) -> HttpResponse:
-    response = HttpResponse(json.dumps(body, ensure_ascii=False), content_type=media_type)
-    response["Vary"] = "Accept"
+    text = json.dumps(body, ensure_ascii=False)
+    return _checked_anew(HttpResponse(text, content_type=media_type))
+
+
+def _checked_anew(response: HttpResponse) -> HttpResponse:
+    """With what a cache must heed: what the answer depends on, and to ask before it gives it."""
+    response["Vary"] = "Accept, Accept-Encoding"
     response["Cache-Control"] = "no-cache"
     return response
 
 
-def _created(row: ThingRegistration) -> HttpResponse:
-    response = _empty(201, row)
+def _located(response: HttpResponse, row: ThingRegistration) -> HttpResponse:
     response["Location"] = f"/things/{quote(row.thing_id, safe=':')}"
     return response
 
 
 def _empty(status: int, row: ThingRegistration | None = None) -> HttpResponse:
-    """No body, so no type of one; the state that the thing is in now, if it is there."""
+    """No body, so no type of one; the state that the thing is in now, if it is to be told."""
     response = HttpResponse(status=status)
     del response["Content-Type"]
     if row is not None:

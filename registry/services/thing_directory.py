@@ -51,22 +51,33 @@ class ChangedMeanwhile(Exception):
 class Precondition:
     """The states of a thing that a client takes for granted (RFC 9110, section 13.1).
 
-    `states` are entity tags, None for any; `only_new` forbids that the thing exists.
+    `states` are entity tags, None for any; the thing is in none of `other_states`; `only_new`
+    forbids that it exists.
     """
 
     states: Collection[str] | None = None
     must_exist: bool = False
+    other_states: Collection[str] = ()
     only_new: bool = False
 
     def check(self, row: ThingRegistration | None) -> None:
         """Raise ChangedMeanwhile where it does not hold."""
+        self.check_match(row)
+        if row is not None and self.excludes(row):
+            already = "there is such a thing already"
+            raise ChangedMeanwhile(already if self.only_new else f"{already}, in a state named")
+
+    def check_match(self, row: ThingRegistration | None) -> None:
+        """Raise ChangedMeanwhile where the thing is not in the state that is taken for granted."""
         if row is None:
             if self.states is not None or self.must_exist:
                 raise ChangedMeanwhile("there is no such thing any more")
-        elif self.only_new:
-            raise ChangedMeanwhile("there is such a thing already")
         elif self.states is not None and state_of(row) not in self.states:
             raise ChangedMeanwhile("the thing was changed meanwhile")
+
+    def excludes(self, row: ThingRegistration) -> bool:
+        """Whether the thing is what it must not be: to a reader, what it has already."""
+        return self.only_new or state_of(row) in self.other_states
 
 
 NONE_ASKED = Precondition()

@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from registry.api.thing_requests import DESCRIPTION_TYPES
 from registry.formats.td.registration import DISCOVERY
 from registry.formats.thing_description import parse_thing
 from registry.models import Device, DeviceStatus, ThingEvent, ThingRegistration
@@ -195,6 +196,16 @@ def test_a_packed_body_is_unpacked_within_bounds(owner: Client, settings) -> Non
     assert put(owner, b"no gzip", **headers).status_code == 400
 
 
+def test_a_packed_body_comes_whole_and_alone(owner: Client, settings) -> None:
+    headers = {"content-encoding": "gzip"}
+    packed = gzip.compress(json.dumps(THING).encode())
+    for wrong in (packed[:-1], packed[:-8], packed[:-20], packed + b"x", packed + packed):
+        assert put(owner, wrong, **headers).status_code == 400
+    assert not Device.objects.exists()
+    settings.DESCRIPTION_MAX_BYTES = len(packed) - 1  # no more of it is read, so it seems cut off
+    assert put(owner, packed, **headers).status_code == 413
+
+
 def test_a_description_may_only_be_so_long(owner: Client, settings) -> None:
     settings.DESCRIPTION_MAX_BYTES = len(json.dumps(THING))
     assert put(owner, THING).status_code == 201
@@ -203,17 +214,73 @@ def test_a_description_may_only_be_so_long(owner: Client, settings) -> None:
 
 def test_a_client_may_name_the_state_that_it_means(owner: Client) -> None:
     assert put(owner, THING, **{"if-match": "*"}).status_code == 412
-    first = put(owner, THING, **{"if-none-match": "*"})["ETag"]
+    assert put(owner, THING, **{"if-none-match": "*"}).status_code == 201
     assert put(owner, THING, **{"if-none-match": "*"}).status_code == 412
-    assert owner.get(address(ID))["ETag"] == first
+    first = owner.get(address(ID))["ETag"]
     changed = put(owner, THING | {"title": "Two"}, **{"if-match": first})
     assert changed.status_code == 204
     assert put(owner, THING | {"title": "Three"}, **{"if-match": first}).status_code == 412
+    assert owner.get(address(ID), headers={"if-match": first}).status_code == 412
     assert owner.delete(address(ID), headers={"if-match": first}).status_code == 412
-    assert (
-        owner.delete(address(ID), headers={"if-match": f'"x", {changed["ETag"]}'}).status_code
-        == 204
-    )
+    second = owner.get(address(ID))["ETag"]
+    assert owner.delete(address(ID), headers={"if-match": f'"x", {second}'}).status_code == 204
+
+
+def test_a_client_is_not_sent_again_what_it_has(owner: Client) -> None:
+    put(owner, THING)
+    tag = owner.get(address(ID))["ETag"]
+    for condition in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        for method in (owner.get, owner.head):
+            spared = method(address(ID), headers={"if-none-match": condition})
+            assert (spared.status_code, spared.content, spared["ETag"]) == (304, b"", tag)
+    packed = owner.get(address(ID), headers={"accept-encoding": "gzip"})
+    headers = {"accept-encoding": "gzip", "if-none-match": packed["ETag"]}
+    spared = owner.get(address(ID), headers=headers)
+    assert (spared.status_code, spared["Vary"]) == (304, packed["Vary"])
+    put(owner, THING | {"title": "Two"})
+    assert owner.get(address(ID), headers={"if-none-match": tag}).status_code == 200
+
+
+def test_a_client_may_name_the_states_that_it_does_not_mean(owner: Client) -> None:
+    put(owner, THING)
+    tag = owner.get(address(ID))["ETag"]
+    named = {"if-none-match": f'"other", W/{tag}'}
+    assert put(owner, THING, **named).status_code == 412
+    assert owner.patch(address(ID), "{}", PATCH_TYPE, headers=named).status_code == 412
+    assert owner.delete(address(ID), headers=named).status_code == 412
+    assert owner.get(address(ID))["ETag"] == tag
+    assert put(owner, THING, **{"if-none-match": '"other"'}).status_code == 204
+
+
+def test_only_what_is_kept_as_it_was_sent_would_have_a_tag_at_once(owner: Client) -> None:
+    for status in (201, 204):
+        answer = put(owner, THING)
+        assert (answer.status_code, "ETag" in answer) == (status, False)
+    patched = owner.patch(address(ID), '{"title": "Two"}', PATCH_TYPE)
+    assert patched["ETag"] == owner.get(address(ID))["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods", "bodies"),
+    [
+        ("/things", {"GET", "HEAD", "POST"}, {"Accept-Post": DESCRIPTION_TYPES}),
+        (
+            f"/things/{ID}",
+            {"GET", "HEAD", "PUT", "PATCH", "DELETE"},
+            {"Accept-Patch": (PATCH_TYPE,)},
+        ),
+        ("/search/jsonpath", {"GET", "HEAD"}, {}),
+        ("/events", {"GET", "HEAD"}, {}),
+    ],
+)
+def test_options_tells_what_there_is(
+    owner: Client, path: str, methods: set[str], bodies: dict[str, tuple[str, ...]]
+) -> None:
+    answer = owner.options(path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert set(answer["Allow"].split(", ")) == methods | {"OPTIONS"}
+    said = {name: answer[name] for name in ("Accept-Post", "Accept-Patch") if name in answer}
+    assert said == {name: ", ".join(types) for name, types in bodies.items()}
 
 
 @pytest.mark.parametrize(
