@@ -18,6 +18,7 @@ from registry.api.directory_view import DirectoryView, as_problem
 from registry.api.problem import problem
 from registry.api.sparql import SparqlView
 from registry.api.thing_requests import BadRequest, NotSupported, answer_type
+from registry.services.query_limits import asker
 from registry.services.thing_search import SearchFailed, by_jsonpath
 
 _FAILURES = {
@@ -59,7 +60,8 @@ class SearchJsonPathView(DirectoryView):
         if not query:
             raise BadRequest("Give the parameter query, such as $[?@.title == 'Lamp'].")
         media_type = answer_type(request, ("application/json",))
-        return HttpResponse(by_jsonpath(query), content_type=media_type)
+        found = by_jsonpath(query, asker(request.user).name)
+        return HttpResponse(found, content_type=media_type)
 
     def get_exception_handler(self) -> Callable[..., Any]:
         return _as_problem
@@ -77,5 +79,8 @@ class SearchXPathView(DirectoryView):
 def _as_problem(error: Exception, context: dict[str, Any]) -> HttpResponse:
     if isinstance(error, SearchFailed):
         status = HTTPStatus(_FAILURES[error.kind])
-        return problem(status, status.phrase, f"{error}.")
+        said = problem(status, status.phrase, f"{error}.")
+        if error.retry_after_s is not None:
+            said["Retry-After"] = str(error.retry_after_s)
+        return said
     return as_problem(error, context)

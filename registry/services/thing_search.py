@@ -6,7 +6,7 @@ Source: RFC 9535; W3C WoT Discovery, section 7.3.2.4.1.
 from __future__ import annotations
 
 import json
-import threading
+import math
 from dataclasses import asdict
 
 import orjson
@@ -14,33 +14,38 @@ from django.conf import settings
 from django.utils import timezone
 
 from ontology.child_process import ChildProcess
+from ontology.places import NoPlace, Places
 from registry.formats.jsonpath_search import SearchRequest
 from registry.services.registrations import current, exposed
 from registry.services.thing_directory import in_order
 
 _PIECE = 500
-_PLACES = threading.BoundedSemaphore(settings.JSONPATH_AT_ONCE)
+_PLACES = Places(settings.JSONPATH_AT_ONCE, kept=1)
+_SHARE = max(1, settings.JSONPATH_AT_ONCE - 1)  # of one user: the last place is another's
 
 
 class SearchFailed(Exception):
-    """No answer. `kind` is syntax, long (query), things, time, memory, answer, busy or failed."""
+    """No answer. `kind` is syntax, long (query), things, time, memory, answer or busy."""
 
-    def __init__(self, kind: str, detail: str) -> None:
+    def __init__(self, kind: str, detail: str, retry_after_s: int | None = None) -> None:
         self.kind = kind
+        self.retry_after_s = retry_after_s
         super().__init__(detail)
 
 
-def by_jsonpath(query: str) -> bytes:
-    """What the query finds in the array of all descriptions, as a JSON array; or SearchFailed."""
+def by_jsonpath(query: str, asker: str) -> bytes:
+    """What the query finds in the array of all descriptions, as a JSON array; or SearchFailed.
+
+    The asker's name says whose share of the places it takes.
+    """
     if len(query.encode(errors="replace")) > settings.JSONPATH_MAX_QUERY_BYTES:
         limit = settings.JSONPATH_MAX_QUERY_BYTES
         raise SearchFailed("long", f"the query is longer than {limit:,} bytes")
-    if not _PLACES.acquire(timeout=settings.JSONPATH_TIMEOUT_S):
-        raise SearchFailed("busy", "other searches are under way; try again")
     try:
-        return _ask(query, _everything())
-    finally:
-        _PLACES.release()
+        with _PLACES.one(asker, _SHARE, settings.JSONPATH_TIMEOUT_S):
+            return _ask(query, _everything())
+    except NoPlace as error:
+        raise _busy(error) from error
 
 
 def _everything() -> bytes:
@@ -80,6 +85,16 @@ def _ask(query: str, document: bytes) -> bytes:
     if head["status"] == "ok":
         return body
     raise _failure(head)
+
+
+def _busy(error: NoPlace) -> SearchFailed:
+    limit = settings.JSONPATH_TIMEOUT_S
+    if error.own:
+        held = f"your share of searches at once, which is {_SHARE}, is taken"
+    else:
+        held = "other users' searches hold every place"
+    detail = f"{held}, and none ended within {limit:g} s"
+    return SearchFailed("busy", detail, retry_after_s=math.ceil(limit))
 
 
 def _failure(head: dict[str, str]) -> SearchFailed:
