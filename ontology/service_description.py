@@ -31,7 +31,8 @@ _PREFIXES = {
 }
 _TABLES = ("SPARQL_Results_JSON", "SPARQL_Results_XML", "SPARQL_Results_CSV", "SPARQL_Results_TSV")
 _GRAPHS = ("Turtle", "N-Triples", "N-Quads", "JSON-LD", "RDF_XML")
-_NAMESPACE = re.compile(r".*[#/]")
+# An authority is taken whole and never given back: what ends within one has no namespace.
+_NAMESPACE = re.compile(r"[^:/#]+:(?:/{2}[^/#]++|(?!/{2})).*[#/]")
 
 _Node: TypeAlias = ox.NamedNode | ox.BlankNode
 

@@ -74,5 +74,6 @@ def _respond(request: Request, asked: Asked) -> HttpResponse:
 def _introduce(request: Request) -> HttpResponse:
     """A page where that is preferred, as by browsers; else RDF (Service Description, section 2)."""
     if preferred(request.headers.get("Accept"), [*GRAPHS, _PAGE]) == _PAGE:
-        return render(request._request, "registry/sparql.html", {"offered": sparql.offered()})
+        offered = {"offered": sparql.offered(), "to_fill_in": sparql.offered_to_fill_in()}
+        return render(request._request, "registry/sparql.html", offered)
     return described(request, request.path)

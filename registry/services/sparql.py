@@ -27,8 +27,13 @@ class Question:
 
 
 def offered() -> list[competency.Question]:
-    """The questions that the ontology answers, for those who would rather choose than write."""
-    return competency.questions()
+    """Questions that run as they are, for those who would rather choose than write."""
+    return [each for each in competency.questions() if not each.parameters]
+
+
+def offered_to_fill_in() -> list[competency.Question]:
+    """Questions of certain devices, variants and so on: first their parameters need terms."""
+    return [each for each in competency.questions() if each.parameters]
 
 
 def question(query: str, default_graphs: list[str], named_graphs: list[str]) -> Question:

@@ -69,6 +69,19 @@ def test_a_question_to_the_graph_is_answered_in_a_table(page) -> None:
     assert "line 1" in page.inner_text("#said")
 
 
+def test_a_question_with_parameters_waits_for_them(page) -> None:
+    page.goto("/sparql")
+    chosen = page.locator("option", has_text="($variant, $device)").first
+    page.select_option("#offered", value=chosen.get_attribute("value"))
+    assert page.locator("#terms input").count() == 2
+    page.click("button")
+    assert page.inner_text("#said") == "", "it was asked before its parameters had terms"
+    for field in page.locator("#terms input").all():
+        field.fill("<urn:none>")
+    page.click("button")
+    page.wait_for_function("document.getElementById('said').innerText.endsWith('0 rows')")
+
+
 def test_the_api_documents_itself(page) -> None:
     page.goto("/api/docs/")
     page.wait_for_selector(".opblock", timeout=20_000)

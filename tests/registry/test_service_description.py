@@ -11,6 +11,7 @@ from django.test import Client
 from rdflib import RDF, XSD, Graph, Literal, Namespace, URIRef
 
 from ontology.readers import QueryFailed
+from ontology.service_description import GraphStatistics
 from registry.services.sparql import close_pools
 
 SD = Namespace("http://www.w3.org/ns/sparql-service-description#")
@@ -108,6 +109,23 @@ def test_partitions_and_vocabularies_are_those_in_use(client: Client) -> None:
     assert found.value(people, VOID["class"]) == FOAF.Person
     assert found.value(people, VOID.entities) == Literal(2, datatype=XSD.integer)
     assert set(found.objects(predicate=VOID.vocabulary)) == {URIRef(RDF), URIRef(FOAF)}
+
+
+@pytest.mark.parametrize(
+    ("term", "namespace"),
+    [
+        ("http://iotschema.orgSwitchStatus", None),
+        ("http:///Nowhere", None),
+        ("urn:ex", None),
+        ("https://example.org/a/B", "https://example.org/a/"),
+        ("https://example.org#B", "https://example.org#"),
+        ("urn:ex:terms#B", "urn:ex:terms#"),
+        ("tag:me,2026:a/B", "tag:me,2026:a/"),
+    ],
+)
+def test_a_namespace_has_a_host_where_its_term_has_one(term: str, namespace: str | None) -> None:
+    counted = GraphStatistics(instances_by_class={term: 1})
+    assert counted.vocabularies == ([] if namespace is None else [namespace])
 
 
 def test_named_graphs_are_listed_as_far_as_a_setting_allows(client: Client, settings) -> None:

@@ -259,5 +259,9 @@ def test_a_browser_without_a_query_gets_a_page(client: Client) -> None:
     answer = client.get("/sparql", headers={"accept": "text/html,*/*;q=0.8"})
     assert b"<textarea" in answer.content
     page = html.unescape(answer.content.decode())
+    as_they_are, to_fill_in = page.split("<optgroup")[1:]
     for each in questions():
-        assert f'<option value="{each.text}">{each.question}</option>' in page
+        names = ", ".join(f"${name}" for name in each.parameters)
+        shown = f"{each.question} ({names})" if names else each.question
+        group = to_fill_in if names else as_they_are
+        assert f'<option value="{each.text}">{shown}</option>' in group
