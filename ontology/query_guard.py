@@ -5,7 +5,9 @@ keyword is told from the same letters inside a literal. That takes linear time o
 grammar itself is checked by the engine, in a process that may die of it.
 
 Engines that read letter by letter find a keyword in the middle of what is one word here: to them
-`1SERVICE<…>` and `SERVICEex:a {` are calls of another server. So these are refused too.
+`1SERVICE<…>` and `SERVICEex:a {` are calls of another server. So these are refused too. What is an
+IRI here may be a comparison there, as in `FILTER(?a<'>')`, and what follows is then told apart
+otherwise: beside such a one nothing counts as hidden in a string or a comment.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ _TOKEN = re.compile(
     | (?P<iri><[^<>"{}|^`\\\x00-\x20]*+>)
     | (?P<variable>[?$]\w++)
     | (?P<language>@[A-Za-z]++(?:-[A-Za-z0-9]++)*+)
-    | (?P<name>(?P<before>[\w.-]*+)(?P<colon>:)?+(?(colon)(?:[\w:%\\][\w.:%\\-]*+)?+|(?<=[\w.-])))
+    | (?P<name>(?P<before>[\w.-]*+)(?P<colon>:)?+
+                (?(colon)(?:(?:[\w:%]|\\.)(?:[\w.:%-]|\\.)*+)?+|(?<=[\w.-])))
     | (?P<sign>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -37,6 +40,9 @@ _ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"}
 _BEFORE_A_GRAPH = {"GRAPH", "FROM", "NAMED"}
 _DEEPER, _HIGHER = frozenset("{(["), frozenset("})]")
+_STEPS = {"BIND", "FILTER", "MINUS", "OPTIONAL", "UNION", "VALUES", "EXISTS", "GRAPH"}
+_STEP_SIGNS = frozenset("!|&*/^+-.;,")
+_PLAIN = {"word", "prefixed", "variable", "iri"}
 MAX_NESTING = 200
 
 
@@ -97,19 +103,65 @@ def _examine(query: str) -> QueryForm | None:
         _refuse_depth(query)
     if "SERVICE" in query.upper():
         _refuse_service(query)
+        _refuse_hidden_service(query)
     for token in tokens(query):
         if token.kind == "word" and (form := _form_of(query, token)):
             return form
     return None
 
 
+def refuse_many_steps(query: str, most: int) -> None:
+    """QueryRefused for a query of more than `most` operators, patterns and clauses.
+
+    A long chain of them is a deep tree to an engine, which it may die of; where that is somebody
+    else's server and no process of ours, it must not come to that.
+    """
+    steps = 0
+    for token in tokens(query):
+        steps += token.text in _STEP_SIGNS if token.kind == "sign" else token.text.upper() in _STEPS
+        if steps > most:
+            detail = f"it has more than {most:,} operators, patterns and clauses"
+            raise _refusal(query, token, detail)
+
+
 def _refuse_depth(query: str) -> None:
     depth = 0
     for token in tokens(query):
+        if _is_doubtful(token):
+            detail = f"it may nest deeper than {MAX_NESTING} levels, by how one reads this"
+            raise _refusal(query, token, detail)
         if token.kind == "sign":
             depth += (token.text in _DEEPER) - (token.text in _HIGHER)
             if depth > MAX_NESTING:
                 raise _refusal(query, token, f"it nests deeper than {MAX_NESTING} levels")
+
+
+def _refuse_hidden_service(query: str) -> None:
+    """Refuse a SERVICE in a string or a comment that may begin elsewhere to an engine."""
+    found = list(tokens(query))
+    doubtful = [t for t in found if _is_doubtful(t)]
+    if doubtful:
+        certain = [t for t in found if t.kind in _PLAIN and not _may_end_a_filter(t)]
+        seen = sum(token.text.upper().count("SERVICE") for token in certain)
+        if query.upper().count("SERVICE") > seen:
+            detail = "beside this, which may be an IRI or a comparison, no text may say SERVICE"
+            raise _refusal(query, doubtful[0], detail)
+
+
+def _is_doubtful(token: Token) -> bool:
+    """Whether `<…>` could be a comparison: then a quote opens a string in it, a hash a comment.
+
+    No expression has two slashes in a row, so before a hash they tell that it is an IRI.
+    """
+    if token.kind != "iri":
+        return False
+    before, has_hash, _ = token.text.partition("#")
+    return "'" in token.text or ")" in token.text or (bool(has_hash) and "//" not in before)
+
+
+def _may_end_a_filter(token: Token) -> bool:
+    """Whether a comparison in `<…>` would end in it, so that a keyword could follow."""
+    return token.kind == "iri" and ")" in token.text
 
 
 def _refuse_service(query: str) -> None:

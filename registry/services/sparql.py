@@ -11,7 +11,7 @@ from typing import TypeAlias
 from django.conf import settings
 
 from ontology import questions as competency
-from ontology.query_guard import QueryForm, QueryRefused, examine
+from ontology.query_guard import QueryForm, QueryRefused, examine, refuse_many_steps
 from ontology.readers import Asker, ReaderPool
 
 
@@ -41,7 +41,10 @@ def question(query: str, default_graphs: list[str], named_graphs: list[str]) -> 
     began = time.monotonic()
     if len(query.encode()) > settings.SPARQL_MAX_QUERY_BYTES:
         raise QueryRefused(f"the query is longer than {settings.SPARQL_MAX_QUERY_BYTES:,} bytes")
-    return Question(query, examine(query), tuple(default_graphs), tuple(named_graphs), began)
+    form = examine(query)
+    if settings.GRAPH_URL:
+        refuse_many_steps(query, settings.SPARQL_EXTERNAL_MAX_STEPS)
+    return Question(query, form, tuple(default_graphs), tuple(named_graphs), began)
 
 
 def answer(asked: Question, media_type: str, asker: Asker) -> bytes:

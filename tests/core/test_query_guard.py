@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ontology.query_guard import QueryForm, QueryRefused, examine, tokens
+from ontology.query_guard import QueryForm, QueryRefused, examine, refuse_many_steps, tokens
 
 LONG = 32_000  # characters
 # Quotes, escapes, brackets of IRIs, names, numbers, signs: whatever begins a token or is in one.
@@ -72,3 +72,72 @@ def test_a_service_that_is_only_a_name_passes(query: str) -> None:
 def test_numbers_and_dots_are_told_apart(query: str) -> None:
     assert examine(query)
     assert "".join(token.text for token in tokens(query)) == query.replace(" ", "")
+
+
+CALL = "SERVICE <http://127.0.0.1:1/> { ?s ?p ?o }"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT * {{ OPTIONAL {{ FILTER(?a<'>') }} {CALL} OPTIONAL {{ FILTER(1>'') }} }}",
+        f"SELECT * {{ FILTER(?a<'x>#') {CALL} }}",
+        f"SELECT * {{ ?s ?p ?a FILTER(?a<#>'''\n?s) {CALL} #'''\n }}",
+        f"SELECT * {{ ?s ?p ?a FILTER(?a<?s#>'''\n) {CALL} #'''\n }}",
+        "SELECT * { ?s ?p ?a FILTER(?a<?s)SERVICE#>\n?s{?s ?p ?o} }",
+        f"PREFIX a: <http://a/> SELECT * {{ ?s a:b\\' ?o . {CALL} FILTER(1>'') }}",
+        f"PREFIX a: <http://a/> SELECT * {{ ?s a:b\\# ?o . {CALL} }}",
+    ],
+)
+def test_what_may_be_a_comparison_hides_no_service(query: str) -> None:
+    with pytest.raises(QueryRefused, match="SERVICE"):
+        examine(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * { ?a ?b <http://dbpedia.org/resource/Rubik's_Cube> }",
+        "SELECT * { ?a <http://example.org/service#Thing> 'SERVICE <x> {' } # SERVICE",
+        "PREFIX s: <urn:service#> SELECT * { ?a s:b\\'c ?d FILTER(?a<?d) }",
+        "SELECT ?service { ?service ?p <http://a/it's> FILTER(?a<'b') }",
+    ],
+)
+def test_what_is_surely_no_service_passes_beside_it(query: str) -> None:
+    assert examine(query) is QueryForm.SELECT
+
+
+def test_nothing_nests_behind_what_may_be_a_comparison() -> None:
+    deep = "{" * 6_000 + "}" * 6_000
+    with pytest.raises(QueryRefused, match="nest"):
+        examine(f"SELECT * {{ FILTER(?a<'>') {deep} FILTER(1>'') }}")
+
+
+CHAINS = {
+    "not": lambda n: "!" * n + "true",
+    "or": lambda n: "||".join(["true"] * n),
+    "plus": lambda n: "+".join(["1"] * n),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS.keys())
+def test_long_chains_are_refused_where_an_engine_must_not_die(chain) -> None:
+    refuse_many_steps(f"ASK {{ ?s ?p ?o FILTER({chain(200)}) }}", 500)
+    with pytest.raises(QueryRefused, match="more than 500 operators"):
+        refuse_many_steps(f"ASK {{ ?s ?p ?o FILTER({chain(600)}) }}", 500)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{ ?s ?p ?o }" + "UNION { ?s ?p ?o }" * 600,
+        "?s ?p ?o ." * 600,
+        "?s ?p ?o " + "; ?p ?o" * 600,
+        "?s " + "/".join(["<a:b>"] * 600) + " ?o",
+        "".join(f"BIND(1 AS ?v{n}) " for n in range(600)),
+        "OPTIONAL { ?s ?p ?o }" * 600,
+    ],
+)
+def test_many_patterns_are_refused_there_too(body: str) -> None:
+    with pytest.raises(QueryRefused, match="patterns"):
+        refuse_many_steps(f"ASK {{ {body} }}", 500)
