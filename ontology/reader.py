@@ -48,6 +48,7 @@ from ontology.results import (
 )
 
 SOURCE = "GRAPH_SOURCE"  # in the environment: an address may hold a password, which ps would show
+_MORE_TRIES = 2
 _PATIENCE_S = 0.25  # then a query gives way to whatever else wants the processor
 
 
@@ -125,7 +126,7 @@ class _Lifeline:
 
 def _answer(store: Store, request: Request) -> tuple[dict[str, Any], bytes]:
     try:
-        return {"status": "ok"}, _evaluate(store, request)
+        return {"status": "ok"}, _evaluate_what_is_there(store, request)
     except SyntaxError as error:
         return _syntax_error(str(error)), b""
     except TooManyRows:
@@ -149,6 +150,14 @@ _STATUSES: dict[type[Exception], str] = {
 
 def _said(error: Exception) -> str:
     return f"{error}; ask for another format" if isinstance(error, NotWritable) else str(error)
+
+
+def _evaluate_what_is_there(store: Store, request: Request) -> bytes:
+    """Again where the writer has merged tables away after they were opened and before their use."""
+    for _ in range(_MORE_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            return _evaluate(store, request)
+    return _evaluate(store, request)
 
 
 def _evaluate(store: Store, request: Request) -> bytes:

@@ -12,6 +12,7 @@ import psutil
 import pyoxigraph as ox
 import pytest
 
+from ontology import reader
 from ontology.readers import Asker, QueryFailed, QueryLimits, ReaderPool
 
 JSON = "application/sparql-results+json"
@@ -36,6 +37,21 @@ def pool(store: Path) -> Iterator[ReaderPool]:
 def readers() -> list[psutil.Process]:
     ours = psutil.Process().children()
     return [each for each in ours if "ontology.reader" in each.cmdline()]
+
+
+@pytest.mark.parametrize(("times", "status"), [(0, "ok"), (2, "ok"), (3, "failed")])
+def test_a_table_that_was_merged_away_is_looked_for_again(monkeypatch, times, status) -> None:
+    """The engine opens tables when it needs them, and its server may have tidied meanwhile."""
+    missing = iter([FileNotFoundError("000061.sst")] * times)
+
+    def evaluate(store: object, request: object) -> bytes:
+        for error in missing:
+            raise error
+        return b"answer"
+
+    monkeypatch.setattr(reader, "_evaluate", evaluate)
+    head, _ = reader._answer(None, None)
+    assert head["status"] == status
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process give up the network")

@@ -201,7 +201,7 @@ def test_what_was_flushed_is_in_the_tables_not_in_the_log(ours):
     ours.replace_graph(GRAPH, [number(value) for value in range(5_000)])
     ours.flush()
     assert newest_log_bytes(ours.directory) < 1_000
-    seen = LocalStore(str(ours.directory)).current()
+    seen = settled(LocalStore(str(ours.directory)))
     assert len(list(seen.quads_for_pattern(None, None, None, ox.NamedNode(GRAPH)))) == 5_000
 
 
