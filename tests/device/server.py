@@ -134,7 +134,8 @@ class Server:
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish retained, and again whenever the broker has forgotten."""
-        self.retained[topic] = payload
+        with self._heard:
+            self.retained[topic] = payload
         self._client.publish(topic, payload, 1, retain=True)
 
     def wait_for(self, holds: Callable[[], bool], seconds: float = 40) -> None:
@@ -153,7 +154,9 @@ class Server:
 
     def _on_connect(self, client, userdata, flags, reason, properties) -> None:
         client.subscribe([(name, 1) for name in topics.GATEWAY_SUBSCRIPTIONS])
-        for topic, payload in self.retained.items():
+        with self._heard:  # a test may publish while the first connection is still being made
+            kept = list(self.retained.items())
+        for topic, payload in kept:
             client.publish(topic, payload, 1, retain=True)
 
     def _on_message(self, client, userdata, message) -> None:
