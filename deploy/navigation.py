@@ -28,6 +28,8 @@ NAVIGATION: list[dict[str, Any]] = [
             _page("Fleets", "workspaces", "registry_fleet"),
             _page("Capability profiles", "fingerprint", "registry_capabilityprofile"),
             _page("Enrolment tokens", "key", "orchestrator_enrolmenttoken"),
+            _page("Known devices", "checklist", "orchestrator_knowndevice"),
+            _page("New keys", "passkey", "orchestrator_keyrequest"),
         ],
     },
     {

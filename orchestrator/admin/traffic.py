@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from unfold.decorators import display
 
-from orchestrator.models import DroppedMessage, EnrolmentToken, Telemetry
+from orchestrator.models import DroppedMessage, Telemetry
 from registry.admin.columns import bytes_text, link_to, share_text
 from registry.admin.read_only import ReadOnlyAdmin
 
@@ -38,10 +38,3 @@ class TelemetryAdmin(ReadOnlyAdmin):
 class DroppedMessageAdmin(ReadOnlyAdmin):
     list_display = ["reason", "topic", "count", "last_at", "last_detail"]
     list_filter = ["reason"]
-
-
-@admin.register(EnrolmentToken)
-class EnrolmentTokenAdmin(ReadOnlyAdmin):
-    list_display = ["device_id", "created_at", "expires_at", "used_at"]
-    exclude = ["token_sha256"]
-    search_fields = ["device_id"]

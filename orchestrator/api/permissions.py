@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
 from registry.api.permissions import ModelPermissionsOrPublicRead
+
+if TYPE_CHECKING:  # the views' module reads this one's names while it is being loaded
+    from rest_framework.views import APIView
+
+CHANGE_DEVICE = "registry.change_device"
 
 
 class SteeringPermissions(ModelPermissionsOrPublicRead):
@@ -12,3 +22,18 @@ class SteeringPermissions(ModelPermissionsOrPublicRead):
         **ModelPermissionsOrPublicRead.perms_map,
         "POST": ["%(app_label)s.change_%(model_name)s"],
     }
+
+
+class DevicePermissions(BasePermission):
+    """Who may change devices may decide by which key one is known."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user.is_authenticated and request.user.has_perm(CHANGE_DEVICE))
+
+
+class KnownDevicePermissions(BasePermission):
+    """By model permissions, reading too: whoever knows an id that has not joined may come first."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        needed = "view" if request.method in SAFE_METHODS else "add"
+        return bool(request.user.has_perm(f"orchestrator.{needed}_knowndevice"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.routers import SimpleRouter
 
+from orchestrator.api.enrolment import KeyRequestViewSet, KnownDeviceViewSet
 from orchestrator.api.observations import (
     DriftAlertViewSet,
     JobViewSet,
@@ -17,6 +18,8 @@ router = SimpleRouter()
 router.register("rollouts", RolloutViewSet, basename="rollout")
 router.register("deployments", DeploymentViewSet, basename="deployment")
 router.register("telemetry", TelemetryViewSet, basename="telemetry")
+router.register("key-requests", KeyRequestViewSet, basename="key-request")
+router.register("known-devices", KnownDeviceViewSet, basename="known-device")
 router.register("jobs", JobViewSet, basename="job")
 router.register("drift-alerts", DriftAlertViewSet, basename="drift-alert")
 router.register("learning-tasks", LearningTaskViewSet, basename="learning-task")

@@ -10,7 +10,7 @@ from orchestrator.models.delivery import (
     Wave,
     WaveStatus,
 )
-from orchestrator.models.enrolment import DeviceCredential, EnrolmentToken
+from orchestrator.models.enrolment import DeviceCredential, EnrolmentToken, KeyRequest, KnownDevice
 from orchestrator.models.jobs import Job, JobStatus
 from orchestrator.models.learning import DriftAlert, LearningStatus, LearningTask
 from orchestrator.models.traffic import DeviceShadow, DroppedMessage, Telemetry
@@ -26,6 +26,8 @@ __all__ = [
     "EnrolmentToken",
     "Job",
     "JobStatus",
+    "KeyRequest",
+    "KnownDevice",
     "LearningStatus",
     "LearningTask",
     "Lease",

@@ -72,6 +72,20 @@ def load_p256(pem: str) -> ec.EllipticCurvePublicKey | None:
     return None
 
 
+def key_fingerprint(pem: str) -> str:
+    """SHA-256 of the key's SubjectPublicKeyInfo in DER, 64 hex digits; empty where it is no key.
+
+    `openssl pkey -pubin -in key.pem -outform DER | sha256sum` prints the same.
+    """
+    key = load_p256(pem)
+    if key is None:
+        return ""
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(der).hexdigest()
+
+
 def make_verifier(secret: str, salt: bytes, iterations: int = 101) -> str:
     """Mosquitto's password-file form of `secret`: PBKDF2-HMAC-SHA512, 64 bytes.
 

@@ -1,8 +1,8 @@
-"""Who may join: single-use tokens, proof of possession of a key, and revocation.
+"""Who may join: single-use tokens, known ids, proof of possession of a key, and revocation.
 
-An enrolment without a token waits for an operator. An accepted device's key or secret changes only
-with a fresh token: the account that devices enrol with is shared, so without one anybody could put
-a working device off the air by enrolling in its name.
+Any other enrolment waits for an operator. So does an accepted device's new key or secret, beside
+the old one: the account that devices enrol with is shared, so otherwise anybody could put a working
+device off the air by enrolling in its name.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from orchestrator.gateways.broker_files import write_password_file
-from orchestrator.models import DeviceCredential, DeviceShadow, EnrolmentToken
+from orchestrator.models import DeviceCredential, DeviceShadow, EnrolmentToken, KeyRequest
 from orchestrator.protocol.encoding import verify_enrolment
 from orchestrator.protocol.messages import Enrolment, EnrolmentAnswer, EnrolmentResult
 from orchestrator.protocol.topics import check_device_id
+from orchestrator.services import key_requests, known_devices
 from orchestrator.services.deployments import cancel_for_device
 from registry.models import Device, DeviceStatus, SubjectKind
 from registry.services.graph_outbox import mark
@@ -73,6 +74,8 @@ def accept_pending(device: Device, now: datetime) -> None:
     """
     device = _waiting(device)
     accept_device(device.device_id, public_key=device.public_key, at=now)
+    if device.public_key:
+        known_devices.close(device.device_id, now)
     transaction.on_commit(write_password_file)
 
 
@@ -88,11 +91,30 @@ def reject_pending(device: Device) -> None:
 
 
 @transaction.atomic
+def accept_key(request: KeyRequest, now: datetime) -> None:
+    """An operator lets a member's new key and secret take the old ones' place, from now on.
+
+    The broker ends the connection of whoever signed in with the old secret. Raises NotWaiting.
+    """
+    request = _asking(request)
+    _admit(request.device.device_id, request.public_key, request.verifier, now)
+
+
+@transaction.atomic
+def reject_key(request: KeyRequest, now: datetime) -> None:
+    """An operator turns a member's new key away; it works on with the old one. NotWaiting."""
+    request = _asking(request)
+    KeyRequest.objects.filter(pk=request.pk).update(rejected_at=now)
+    log.info("new_key_rejected", device=request.device.device_id)
+
+
+@transaction.atomic
 def revoke(device: Device, now: datetime | None = None) -> None:
     """Shut a device out: its credential goes, what was on its way to it is cancelled."""
     set_device_status(device, DeviceStatus.REVOKED)
     DeviceCredential.objects.filter(device=device).delete()
     EnrolmentToken.objects.filter(device_id=device.device_id, used_at=None).delete()
+    KeyRequest.objects.filter(device=device).delete()
     DeviceShadow.objects.filter(device=device).update(online=False)
     cancel_for_device(device, now or timezone.now(), "the device was revoked")
     transaction.on_commit(write_password_file)
@@ -107,6 +129,8 @@ def _answer(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
         transaction.on_commit(write_password_file)
         return ACCEPTED
     token = EnrolmentToken.objects.filter(token_sha256=_digest(enrolment.token)).first()
+    if token is None and _is_known(device, enrolment, now):
+        return _admit(enrolment.device_id, enrolment.public_key, enrolment.verifier, now)
     if token is None:
         return _without_token(device, enrolment, now)
     refusal = _refusal(token, enrolment, now)
@@ -123,6 +147,28 @@ def _waiting(device: Device) -> Device:
     if not row.public_key and not row.td:
         raise NotWaiting(f"{row.device_id} does not wait: only its description was brought.")
     return row
+
+
+def _asking(request: KeyRequest) -> KeyRequest:
+    """The row as it is now, locked: the device may have come by a token since."""
+    rows = KeyRequest.objects.select_for_update(of=("self",)).select_related("device")
+    row = rows.filter(pk=request.pk, rejected_at=None).first()
+    if row is None:
+        raise NotWaiting(f"This new key of {request.device} does not wait any more.")
+    return row
+
+
+def _is_known(device: Device | None, enrolment: Enrolment, now: datetime) -> bool:
+    """Whether the list of known ids lets this key in; the row is used up then.
+
+    Not one that was turned away or revoked, and not another key in a member's name.
+    """
+    status, key = (device.status, device.public_key) if device else (DeviceStatus.PENDING, "")
+    waits = status == DeviceStatus.PENDING
+    if not waits and (status != DeviceStatus.ACCEPTED or key):
+        return False
+    first = key in {"", enrolment.public_key}
+    return known_devices.claim(enrolment.device_id, enrolment.public_key, now, first=first)
 
 
 def _is_member(device: Device, enrolment: Enrolment) -> bool:
@@ -147,11 +193,18 @@ def _join(token: EnrolmentToken, enrolment: Enrolment, now: datetime) -> Enrolme
     unused = EnrolmentToken.objects.filter(pk=token.pk, used_at=None)
     if not unused.update(used_at=now):
         return _rejected("the token has been used; ask for another one")
-    before = Device.objects.filter(device_id=enrolment.device_id).first()
-    device = accept_device(enrolment.device_id, public_key=enrolment.public_key, at=now)
-    if before is not None and before.public_key != enrolment.public_key:
+    return _admit(enrolment.device_id, enrolment.public_key, enrolment.verifier, now)
+
+
+def _admit(device_id: str, public_key: str, verifier: str, now: datetime) -> EnrolmentResult:
+    """A member from now on, by this key and this secret alone."""
+    before = Device.objects.filter(device_id=device_id).first()
+    device = accept_device(device_id, public_key=public_key, at=now)
+    if before is not None and before.public_key != public_key:
         _begin_boots_anew(device)
-    _keep_credential(device, enrolment, now)
+    KeyRequest.objects.filter(device=device).delete()
+    known_devices.close(device_id, now)
+    _keep_credential(device, verifier, now)
     transaction.on_commit(write_password_file)
     return ACCEPTED
 
@@ -165,17 +218,17 @@ def _begin_boots_anew(device: Device) -> None:
 
 
 def _without_token(device: Device | None, enrolment: Enrolment, now: datetime) -> EnrolmentResult:
+    if known_devices.names_another_key(enrolment.device_id, enrolment.public_key):
+        return _rejected("the list of known devices names another key for this one")
     if device is None or (device.status == DeviceStatus.PENDING and not device.public_key):
         return _begin_to_wait(enrolment, now)
     if device.status == DeviceStatus.PENDING and device.public_key == enrolment.public_key:
-        _keep_credential(device, enrolment, now)
+        _keep_credential(device, enrolment.verifier, now)
         return _pending("an operator has to accept this device")
     if device.status == DeviceStatus.PENDING:
         return _pending("another key waits under this name; the operator has to decide on it")
-    if device.status == DeviceStatus.ACCEPTED and not device.public_key:
-        return _pending("this device was accepted by its description; a fresh token is needed")
     if device.status == DeviceStatus.ACCEPTED:
-        return _pending("this device is a member with other keys; a fresh token is needed")
+        return key_requests.ask(device, enrolment, now)
     return _rejected(f"this device was {device.status}; a fresh token is needed")
 
 
@@ -189,12 +242,12 @@ def _begin_to_wait(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
         device_id=enrolment.device_id, defaults={"public_key": enrolment.public_key}
     )
     mark(SubjectKind.DEVICE, device.device_id)
-    _keep_credential(device, enrolment, now)
+    _keep_credential(device, enrolment.verifier, now)
     return _pending("an operator has to accept this device")
 
 
-def _keep_credential(device: Device, enrolment: Enrolment, now: datetime) -> None:
-    values = {"verifier": enrolment.verifier, "enrolled_at": now}
+def _keep_credential(device: Device, verifier: str, now: datetime) -> None:
+    values = {"verifier": verifier, "enrolled_at": now}
     DeviceCredential.objects.update_or_create(device=device, defaults=values)
 
 

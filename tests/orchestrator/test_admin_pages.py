@@ -31,6 +31,8 @@ READ_ONLY = {
     "capabilityprofile",
     "graphchange",
     "enrolmenttoken",
+    "keyrequest",
+    "knowndevice",
     "thingregistration",
     "technique",
     "citedwork",
