@@ -20,6 +20,7 @@ from orchestrator.protocol.blocks import (
 from orchestrator.protocol.topics import Topic
 
 MAX_BAD_BLOCKS = 8
+"""In a row: a poor link brings a good one between, so only one that never does ends the update."""
 STALL_AFTER_S = 3.0
 STALL_AFTER_MAX_S = 60.0
 
@@ -84,6 +85,7 @@ class Download:
         self._slot.program(block << self.exponent if self.exponent else 0, content)
         self._journal.mark(block)
         self._missing.discard(block)
+        self._bad = 0
         self._wait_s = STALL_AFTER_S
         self.stalls_at = now + self._wait_s
         return self._next_window(now)

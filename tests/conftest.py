@@ -7,6 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.seeds import how_to_repeat
+
+
+def pytest_report_header() -> str:
+    """The seed of this run's random choices."""
+    return f"random choices: {how_to_repeat()}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """A failure says by which seed it comes again."""
+    report = yield
+    if report.failed:
+        report.sections.append(("random choices", f"repeat with {how_to_repeat()}"))
+    return report
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

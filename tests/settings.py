@@ -8,7 +8,7 @@ import tempfile
 _VAR = tempfile.mkdtemp(prefix="tinyfleet-tests-")
 atexit.register(shutil.rmtree, _VAR, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith("TINYFLEET_")]:
-    if _name not in {"TINYFLEET_DATA", "TINYFLEET_FUZZ_EXAMPLES"}:
+    if _name not in {"TINYFLEET_DATA", "TINYFLEET_FUZZ_EXAMPLES", "TINYFLEET_TEST_SEED"}:
         del os.environ[_name]
 os.environ["TINYFLEET_VAR"] = _VAR
 

@@ -22,7 +22,7 @@ struct envelope_buffer {
 struct window {
     uint32_t numbers[WINDOW_BLOCKS];
     size_t count;
-    unsigned bad_blocks;    /* in this update */
+    unsigned bad_blocks;    /* since the last good one */
     uint64_t asks_again_at; /* monotonic ms */
     uint64_t wait_ms;
 };

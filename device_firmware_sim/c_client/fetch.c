@@ -123,6 +123,7 @@ enum result_code fetch_take(struct device *device, const char *topic, struct byt
     }
     if (!download_store(&device->download, &device->flash, name.number, block))
         return CODE_FLASH_ERROR;
+    device->window.bad_blocks = 0;
     wait_anew(&device->window, FIRST_WAIT_MS);
     log_block(device, name.number);
     power_may_go(device, "block");

@@ -31,11 +31,12 @@ from orchestrator.protocol.messages import (
 from orchestrator.protocol.senml import decode_telemetry
 from tests.device.peer import NOW
 
-Carry = Callable[[str, bytes], list[bytes]]
+Carry = Callable[[str, bytes], list[tuple[str, bytes]]]
+"""Given a topic and its payload, what arrives now: that, less, more, or what was held before."""
 
 
 class Bench:
-    """One device with its flash folder. `carry` may drop, repeat or change what is delivered."""
+    """One device with its flash folder. `carry` may drop, repeat, hold or change deliveries."""
 
     device_id = "unit-1"
 
@@ -51,7 +52,7 @@ class Bench:
         self.keeps_telemetry: bool = setup.pop("keeps_telemetry", False)
         self._camera: Camera | None = setup.pop("camera", None)
         self._setup = Setup(self.device_id, self.build, keys, token="t", **setup)
-        self._carry = carry or (lambda topic, payload: [payload])
+        self.carry = carry or (lambda topic, payload: [(topic, payload)])
         self._actions: deque[Action] = deque()
         self.device: Device | None = None
         self.supply = Supply()
@@ -143,8 +144,8 @@ class Bench:
         assert self.device is not None
         if topic not in self.subscribed:
             return
-        for each in self._carry(topic, payload):
-            self._actions.extend(self.device.receive(topic, each, self.now))
+        for name, each in self.carry(topic, payload):
+            self._actions.extend(self.device.receive(name, each, self.now))
         self._do([])
 
     def _do(self, actions: list[Action]) -> None:

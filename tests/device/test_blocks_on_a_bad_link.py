@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,33 +15,70 @@ from hypothesis import strategies as st
 from device_firmware_sim.download import choose_exponent
 from orchestrator.protocol.messages import DeploymentStatus, ResultCode
 from tests.device.bench import Bench
+from tests.device.networks import as_tflite, random_dense
 from tests.device.peer import Peer
+from tests.seeds import drawn
 
 BOARD = "nucleo-f401re"
+Exponents = tuple[int, ...]
+
+
+FAULTS = ["lost", "twice", "late", "flipped", "short", "empty", "long"]
+DAMAGES = {"flipped", "short", "empty", "long"}
+MOST_HELD = 5
 
 
 class BadLink:
-    """Faults by a seed: each delivery of a block may be lost, doubled or damaged."""
+    """Faults by a seed: a delivery of a block may be lost, doubled, overtaken or damaged.
 
-    def __init__(self, seed: int, share: float) -> None:
-        self._random = random.Random(seed)
+    `faults` are drawn from for a `share` of the deliveries. A block that is late comes after up to
+    MOST_HELD later ones, also after its window is over; where none follows it is lost.
+    """
+
+    def __init__(self, random: random.Random, faults: Sequence[str], share: float) -> None:
+        self._random = random
+        self._faults = faults
         self._share = share
+        self._held: list[tuple[str, bytes]] = []
+        self.seen: Counter[str] = Counter()
 
-    def __call__(self, topic: str, payload: bytes) -> list[bytes]:
+    def __call__(self, topic: str, payload: bytes) -> list[tuple[str, bytes]]:
         if "/artifacts/" not in topic:
-            return [payload]
+            return [(topic, payload)]
         if self._random.random() > self._share:
-            return [payload]
-        fault = self._random.choice(["lost", "twice", "flipped", "short", "empty"])
+            return [*self._faulty("", topic, payload), *self._released()]
+        fault = self._random.choice(self._faults)
+        self.seen[fault] += 1
+        return self._faulty(fault, topic, payload)
+
+    def _faulty(self, fault: str, topic: str, payload: bytes) -> list[tuple[str, bytes]]:
         position = self._random.randrange(len(payload))
-        flipped = payload[:position] + bytes([payload[position] ^ 1]) + payload[position + 1 :]
-        return {
-            "lost": [],
-            "twice": [payload, payload],
-            "flipped": [flipped],
-            "short": [payload[:position]],
-            "empty": [b""],
-        }[fault]
+        match fault:
+            case "lost":
+                return []
+            case "twice":
+                return [(topic, payload)] * 2
+            case "late":
+                self._held.append((topic, payload))
+                return []
+            case "flipped":
+                bit = bytes([payload[position] ^ 1 << self._random.randrange(8)])
+                return [(topic, payload[:position] + bit + payload[position + 1 :])]
+            case "short":
+                return [(topic, payload[:position])]
+            case "long":
+                return [(topic, payload + payload[position:])]
+            case "empty":
+                return [(topic, b"")]
+        return [(topic, payload)]
+
+    def _released(self) -> list[tuple[str, bytes]]:
+        """Some of what is held, in another order; all of it where too much is."""
+        if len(self._held) < MOST_HELD and self._random.random() < 0.5:
+            return []
+        self._random.shuffle(self._held)
+        released, self._held = self._held, []
+        return released
 
 
 def order(bench: Bench, peer: Peer, data: bytes, exponents=(10,)) -> None:
@@ -48,13 +87,49 @@ def order(bench: Bench, peer: Peer, data: bytes, exponents=(10,)) -> None:
     bench.order(peer.sign(manifest))
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_artifact_arrives_whole(tmp_path: Path, peer: Peer, large_network: bytes, seed: int):
-    bench = Bench(tmp_path, BOARD, peer.keys, BadLink(seed, 0.15))
+def arrives(folder: Path, peer: Peer, data: bytes, link: BadLink, exponents: Exponents) -> bool:
+    """Whether the artifact arrived; where it did not the device says why and runs what it ran."""
+    before = as_tflite(random_dense(8, seed=4))
+    bench = Bench(folder, BOARD, peer.keys)
     bench.join()
-    order(bench, peer, large_network)
-    bench.pass_time(600)
-    assert bench.said_state.digest == hashlib.sha256(large_network).hexdigest()
+    order(bench, peer, before)
+    bench.carry = link
+    order(bench, peer, data, exponents)
+    bench.pass_time(7200)
+    last = bench.reports[-1]
+    if last.status is not DeploymentStatus.INSTALLED:
+        assert (last.status, last.code) == (DeploymentStatus.FAILED, ResultCode.BAD_BLOCK)
+        assert bench.said_state.digest == hashlib.sha256(before).hexdigest()
+        return False
+    assert bench.said_state.digest == hashlib.sha256(data).hexdigest()
+    assert bench.words.count("installing") == 2
+    return True
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_artifact_arrives_whole_past_any_one_fault(tmp_path, peer, large_network, fault):
+    link = BadLink(drawn(fault), [fault], 0.25)
+    assert arrives(tmp_path, peer, large_network, link, (10,))
+    assert link.seen
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_artifact_arrives_whole_past_a_mixture(tmp_path, peer, large_network, number):
+    link = BadLink(drawn(f"mixture {number}"), FAULTS, 0.25)
+    assert arrives(tmp_path, peer, large_network, link, (10,))
+    assert link.seen
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("exponents", [(10,), (12,), (10, 12, 0)], ids=str)
+@pytest.mark.parametrize("faults", [*([fault] for fault in FAULTS), FAULTS], ids=" ".join)
+def test_any_fault_in_any_share(tmp_path, peer, large_network, faults, exponents, share):
+    """Also where hardly a block is good: then it takes long, or ends, and nothing wrong runs."""
+    for number in range(3):
+        link = BadLink(drawn(f"{faults} {exponents} {share} {number}"), faults, share)
+        arrived = arrives(tmp_path / str(number), peer, large_network, link, exponents)
+        assert arrived or share > 0.4 and DAMAGES & set(faults)
 
 
 def test_a_window_holds_sixteen_blocks(tmp_path: Path, peer: Peer, large_network: bytes):
@@ -70,7 +145,9 @@ def test_a_block_that_stays_bad_ends_the_update(tmp_path, peer, large_network):
         tmp_path,
         BOARD,
         peer.keys,
-        lambda topic, payload: [payload[:-1] + b"\x00" if topic.endswith("/3") else payload],
+        lambda topic, payload: [
+            (topic, payload[:-1] + b"\x00" if topic.endswith("/3") else payload)
+        ],
     )
     bench.join()
     order(bench, peer, large_network)
