@@ -9,6 +9,7 @@ from typing import Any
 from registry.footprint.activations import activation_timeline, peak_bytes
 from registry.footprint.arena import ArenaPlan, predict_arena
 from registry.footprint.code import runtime_code_bytes
+from registry.footprint.core_speed import predict_energy, predict_latency
 from registry.footprint.latency import Estimate, predict_instructions
 from registry.footprint.layers import layers_json
 from registry.footprint.macs import MacCount, count_macs, network_parameters
@@ -26,10 +27,11 @@ _NO_ARENA = (
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The board that a description is made for: its name and its core."""
+    """The board that a description is made for: its name, its core and that core's clock."""
 
     slug: str
     core: str = ""
+    clock_hz: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Description:
     outputs: tuple[Tensor, ...]
     runtime_code_bytes: int | None
     latency_ms: Estimate | None
-    core: str | None
+    energy_mj: Estimate | None
+    board: Board | None
     instructions: Estimate | None
     training_bytes: int | None
     kernels: str
@@ -111,7 +114,8 @@ class Description:
             "inputs": [_tensor_json(tensor) for tensor in self.inputs],
             "outputs": [_tensor_json(tensor) for tensor in self.outputs],
             "runtime_code_bytes": self.runtime_code_bytes,
-            "latency_ms": _estimate_json(self.latency_ms, core=self.core),
+            "latency_ms": _estimate_json(self.latency_ms, core=self.board and self.board.core),
+            "energy_mj": _estimate_json(self.energy_mj, board=self.board and self.board.slug),
             "instructions": _estimate_json(self.instructions),
             "training_bytes": self.training_bytes,
             "memory_timeline": list(self.arena.memory_timeline),
@@ -127,6 +131,8 @@ def describe(data: bytes, *, board: Board | None = None, kernels: str = "cmsis_n
     """
     network = read_network(data)
     is_tflite = network.file_format is FileFormat.TFLITE
+    instructions = predict_instructions(network, kernels) if is_tflite else None
+    latency_ms = _latency(network, instructions, board)
     return Description(
         file_bytes=len(data),
         flash_bytes=len(strip_names(data)) if is_tflite else len(data),
@@ -138,14 +144,23 @@ def describe(data: bytes, *, board: Board | None = None, kernels: str = "cmsis_n
         inputs=network.inputs,
         outputs=network.outputs,
         runtime_code_bytes=runtime_code_bytes(network.operator_versions) if is_tflite else None,
-        latency_ms=None,
-        core=board.core if board else None,
-        instructions=predict_instructions(network, kernels) if is_tflite else None,
+        latency_ms=latency_ms,
+        energy_mj=predict_energy(latency_ms, board.slug) if board else None,
+        board=board,
+        instructions=instructions,
         training_bytes=_online_layer(network),
         kernels=kernels,
         quantization=summarize_quantization(network),
         network=network,
     )
+
+
+def _latency(
+    network: Network, instructions: Estimate | None, board: Board | None
+) -> Estimate | None:
+    if board is None:
+        return None
+    return predict_latency(network, instructions, board.core, board.clock_hz)
 
 
 def _arena(network: Network, kernels: str) -> ArenaPlan:

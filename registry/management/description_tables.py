@@ -83,6 +83,7 @@ def _figures(description: Description) -> Table:
         ("Quantization", _quantization(description.quantization)),
         ("Instructions", _estimate(description.instructions, "")),
         ("Latency", _estimate(description.latency_ms, " ms")),
+        ("Energy", _estimate(description.energy_mj, " mJ")),
         ("Online last layer", _bytes(description.training_bytes)),
     ):
         table.add_row(name, value)

@@ -40,7 +40,7 @@ def judge_file(data: bytes, board_slug: str, kernels: str) -> BoardFit:
     board that the catalogue lacks.
     """
     board = find_board(board_slug)
-    target = Board(board.slug, board.core)
+    target = Board(board.slug, board.core, board.clock_hz)
     description = describe(data, board=target, kernels=kernels)
     verdict = assess(_need(description), _capacity(board, kernels), only=_ASKED)
     return BoardFit(board, description, verdict)
