@@ -122,6 +122,9 @@ def signer() -> ProcessSpec:
     argv += ["--directory", str(settings.VAR_DIR / "signer")]
     argv += ["--trust", str(settings.KEYS_DIR / "trust")]
     argv += ["--max-artifact-bytes", str(settings.ARTIFACT_MAX_BYTES)]
+    argv += ["--authority", str(settings.AUTHORITY_FILE)]
+    argv += ["--certificate-lifetime-s", str(settings.CERTIFICATE_LIFETIME_S)]
+    argv += ["--max-revoked", str(settings.CERTIFICATES_WITHDRAWN_MAX)]
     return ProcessSpec("signer", argv, ready_line="signer ready")
 
 

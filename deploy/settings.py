@@ -174,6 +174,7 @@ MQTT_HOST = text_setting("TINYFLEET_MQTT_HOST", "127.0.0.1")
 # auto takes Mosquitto where it is installed, else the embedded amqtt.
 BROKER = text_setting("TINYFLEET_BROKER", "auto")
 MQTT_PORT = int_setting("TINYFLEET_MQTT_PORT", 1883)
+ISSUE_CERTIFICATES = bool_setting("TINYFLEET_ISSUE_CERTIFICATES", False)
 GRAPH_HOST = text_setting("TINYFLEET_GRAPH_HOST", "127.0.0.1")
 GRAPH_PORT = int_setting("TINYFLEET_GRAPH_PORT", 7878)
 GRAPH_URL = text_setting("TINYFLEET_GRAPH_URL", "")  # an external store instead of the local one
@@ -187,6 +188,7 @@ KEYS_DIR = VAR_DIR / "keys"
 BROKER_DIR = VAR_DIR / "broker"
 MLFLOW_DIR = VAR_DIR / "mlflow"
 RUN_DIR = VAR_DIR / "run"
+AUTHORITY_FILE = KEYS_DIR / "authority.pem"
 SIGNER_SOCKET = Path(text_setting("TINYFLEET_SIGNER_SOCKET", str(RUN_DIR / "signer.sock")))
 
 # Limits. Every one is tested by a case that crosses it.
@@ -250,6 +252,8 @@ BARE_BOARD_FLASH_RESERVE = float_setting("TINYFLEET_BARE_BOARD_FLASH_RESERVE", 0
 BARE_BOARD_RUNTIME = text_setting("TINYFLEET_BARE_BOARD_RUNTIME", "tflite-micro")
 DEPLOYMENT_EXPIRY_S = int_setting("TINYFLEET_DEPLOYMENT_EXPIRY_S", 7 * 24 * 3600)
 ENROLMENT_TOKEN_EXPIRY_S = int_setting("TINYFLEET_ENROLMENT_TOKEN_EXPIRY_S", 24 * 3600)
+CERTIFICATE_LIFETIME_S = int_setting("TINYFLEET_CERTIFICATE_LIFETIME_S", 90 * 24 * 3600)
+CERTIFICATES_WITHDRAWN_MAX = int_setting("TINYFLEET_CERTIFICATES_WITHDRAWN_MAX", 20_000)
 PENDING_DEVICES_MAX = int_setting("TINYFLEET_PENDING_DEVICES_MAX", 1000)
 PENDING_KEYS_MAX = int_setting("TINYFLEET_PENDING_KEYS_MAX", 1000)
 KNOWN_DEVICES_MAX = int_setting("TINYFLEET_KNOWN_DEVICES_MAX", 100_000)

@@ -1,7 +1,8 @@
 """The signer: its own process, the only one that holds the signing key, signs what policy allows.
 
-    python -m deploy.signer --socket PATH --directory DIR --trust DIR
+    python -m deploy.signer --socket PATH --directory DIR --trust DIR [--authority FILE]
 
+With --authority it is the installation's certificate authority too, with a key of its own for that.
 It imports no Django and reads no database: whoever takes over the web server still has to pass the
 policy below, and cannot read the key. docs/threat-model.md says what that is worth.
 """
@@ -15,14 +16,18 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from deploy import authority
+from deploy.certificate_policy import OPERATIONS, CertificateLimits, CertificatePolicy
 from deploy.signing_policy import Ledger, Limits, Signer
 from orchestrator.gateways.signing import (
     LENGTH_BYTES,
@@ -36,6 +41,9 @@ from orchestrator.protocol.fields import MessageError
 from registry.files import replace_whole
 
 log = structlog.get_logger(__name__)
+
+AnyLimits = TypeVar("AnyLimits", Limits, CertificateLimits)
+Answer = Callable[[object], dict[str, object]]
 
 KEY_FILE = "signing-key.pem"
 LEDGER_FILE = "ledger.sqlite3"
@@ -61,11 +69,11 @@ def publish_key(trust: Path, key: cose.PrivateKey) -> Path:
     return path
 
 
-async def serve(signer: Signer, socket_path: Path, timeout_s: float) -> None:
+async def serve(answer: Answer, socket_path: Path, timeout_s: float) -> None:
     """Answer until SIGTERM or SIGINT."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _converse(signer, reader, writer, timeout_s)
+        await _converse(answer, reader, writer, timeout_s)
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,7 +91,7 @@ async def serve(signer: Signer, socket_path: Path, timeout_s: float) -> None:
 
 
 async def _converse(
-    signer: Signer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout_s: float
+    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout_s: float
 ) -> None:
     """Requests of one connection, each within `timeout_s`; whatever goes wrong ends only it."""
     try:
@@ -91,7 +99,7 @@ async def _converse(
             async with asyncio.timeout(timeout_s):
                 head = await reader.readexactly(LENGTH_BYTES)
                 request = unpack_frame(await reader.readexactly(frame_length(head)))
-                writer.write(pack_frame(signer.answer(request)))
+                writer.write(pack_frame(answer(request)))
                 await writer.drain()
     except asyncio.IncompleteReadError as error:
         if error.partial:
@@ -105,6 +113,35 @@ async def _converse(
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+def _answers(signer: Signer, certificates: CertificatePolicy | None) -> Answer:
+    """Each request to the policy whose operation it names."""
+
+    def answer(request: object) -> dict[str, object]:
+        if not isinstance(request, dict) or request.get("op") not in OPERATIONS:
+            return signer.answer(request)
+        if certificates is None:
+            return {"refused": "this signer is no certificate authority: give it --authority"}
+        return certificates.answer(request)
+
+    return answer
+
+
+def _certificates(options: argparse.Namespace) -> CertificatePolicy | None:
+    """The authority, its certificate put where devices' makers look for it; None without one."""
+    if options.authority is None:
+        return None
+    try:
+        names = [authority.general_name(name).value for name in options.server_name]
+    except ValueError as error:
+        raise SystemExit(f"--server-name: {error}") from error
+    issuer = authority.load_or_make(options.directory, datetime.now(UTC).replace(microsecond=0))
+    pem = issuer.certificate.public_bytes(serialization.Encoding.PEM)
+    replace_whole(options.authority, pem, 0o644, durable=True)
+    return CertificatePolicy(
+        issuer, [str(name) for name in names], _limits(CertificateLimits, options)
+    )
 
 
 def _remove_stale(socket_path: Path) -> None:
@@ -139,10 +176,19 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, required=True, help="key and ledger, private")
     parser.add_argument("--trust", type=Path, required=True, help="where public keys are put")
     parser.add_argument("--timeout-s", type=float, default=5.0, help="for one request")
-    for name in Limits.__slots__:
-        option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, type=int, default=getattr(Limits(), name))
+    parser.add_argument("--authority", type=Path, help="where its certificate is put (PEM)")
+    parser.add_argument(
+        "--server-name", action="append", default=[], help="the broker's; repeatable"
+    )
+    for limits in (Limits(), CertificateLimits()):
+        for name in limits.__slots__:
+            option = f"--{name.replace('_', '-')}"
+            parser.add_argument(option, type=int, default=getattr(limits, name))
     return parser.parse_args(given)
+
+
+def _limits(kind: type[AnyLimits], options: argparse.Namespace) -> AnyLimits:
+    return kind(**{name: getattr(options, name) for name in kind.__slots__})
 
 
 def main(given: list[str] | None = None) -> None:
@@ -153,13 +199,14 @@ def main(given: list[str] | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     os.umask(0o077)
     options.directory.chmod(0o700)
-    limits = Limits(**{name: getattr(options, name) for name in Limits.__slots__})
     with _alone_in(options.directory):
         key = load_or_make_key(options.directory)
         publish_key(options.trust, key)
         ledger = Ledger(options.directory / LEDGER_FILE)
         try:
-            asyncio.run(serve(Signer(key, ledger, limits), options.socket, options.timeout_s))
+            signer = Signer(key, ledger, _limits(Limits, options))
+            answer = _answers(signer, _certificates(options))
+            asyncio.run(serve(answer, options.socket, options.timeout_s))
         finally:
             ledger.close()
 

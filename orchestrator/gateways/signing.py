@@ -17,7 +17,9 @@ from orchestrator.protocol import cbor, learning, manifest
 from orchestrator.protocol.fields import MessageError
 from orchestrator.protocol.messages import LearnTask
 
-MAX_FRAME_BYTES = 16 * 1024
+MAX_FRAME_BYTES = 2 * 1024 * 1024
+"""Of the largest thing that passes: the list of all withdrawn certificates."""
+
 LENGTH_BYTES = 4
 
 _LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux
@@ -44,7 +46,7 @@ class SigningClient:
             encoded = manifest.encode(order)
         except ValueError as error:
             raise SigningRefused(f"no manifest: {error}") from error
-        return self._octets({"op": "sign_manifest", "manifest": encoded})
+        return self.octets({"op": "sign_manifest", "manifest": encoded})
 
     def sign_task(self, task: LearnTask) -> bytes:
         """The signed learning task."""
@@ -52,7 +54,7 @@ class SigningClient:
             encoded = learning.encode_task(task)
         except ValueError as error:
             raise SigningRefused(f"no learning task: {error}") from error
-        return self._octets({"op": "sign_task", "task": encoded})
+        return self.octets({"op": "sign_task", "task": encoded})
 
     def public_keys(self) -> dict[bytes, bytes]:
         """What the signer signs with: key id to PEM."""
@@ -61,7 +63,8 @@ class SigningClient:
             raise SignerUnreachable("the signer's answer holds no keys")
         return keys
 
-    def _octets(self, request: dict[str, Any]) -> bytes:
+    def octets(self, request: dict[str, Any]) -> bytes:
+        """The bytes that a request is answered with; SigningRefused or SignerUnreachable."""
         answer = self._ask(request)
         if not isinstance(answer, bytes):
             raise SignerUnreachable("the signer's answer holds no signed bytes")

@@ -1,5 +1,6 @@
 """What changes in the fleet: rollouts, deployments, telemetry, learning, jobs."""
 
+from orchestrator.models.certificates import DeviceCertificate
 from orchestrator.models.coordination import Lease, SelfTestVector, SequenceCounter
 from orchestrator.models.delivery import (
     Deployment,
@@ -19,6 +20,7 @@ __all__ = [
     "Deployment",
     "DeploymentEvent",
     "DeploymentPurpose",
+    "DeviceCertificate",
     "DeviceCredential",
     "DeviceShadow",
     "DriftAlert",

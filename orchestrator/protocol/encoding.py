@@ -61,6 +61,7 @@ MAX_JSON_BYTES = 4096
 MAX_LEARN_UPDATE_BYTES = 48 * 1024
 MAX_DETAIL_CHARS = 300
 MAX_TOKEN_CHARS = 128
+MAX_CERTIFICATE_CHARS = 2048
 MAX_SLOT = 255
 MAX_WEIGHTS_BYTES = 40 * 1024
 
@@ -105,15 +106,20 @@ def decode_enrolment(device_id: str, payload: bytes) -> Enrolment:
 
 
 def encode_enrolment_result(result: EnrolmentResult) -> bytes:
-    """JSON."""
-    return dump_object(asdict(result))
+    """JSON; without a certificate nothing is said of one."""
+    members = asdict(result)
+    if not result.certificate:
+        del members["certificate"]
+    return dump_object(members)
 
 
 def decode_enrolment_result(payload: bytes) -> EnrolmentResult:
     """The server's answer."""
     fields = _json_fields(payload)
     reason = fields.text("reason", MAX_DETAIL_CHARS) if fields.has("reason") else ""
-    return EnrolmentResult(fields.choice("answer", EnrolmentAnswer), reason)
+    has_certificate = fields.has("certificate")
+    certificate = fields.text("certificate", MAX_CERTIFICATE_CHARS) if has_certificate else ""
+    return EnrolmentResult(fields.choice("answer", EnrolmentAnswer), reason, certificate)
 
 
 def encode_online(online: Online) -> bytes:

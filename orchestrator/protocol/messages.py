@@ -77,10 +77,14 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentResult:
-    """The answer, with a sentence where it is no."""
+    """The answer, with a sentence where it is no.
+
+    `certificate` (PEM) comes with a yes where boards sign in over TLS.
+    """
 
     answer: EnrolmentAnswer
     reason: str = ""
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from django.db import DatabaseError, DataError, IntegrityError, transaction
 
 from orchestrator.protocol import encoding, topics
 from orchestrator.protocol.fields import MessageError
+from orchestrator.protocol.messages import EnrolmentResult
 from orchestrator.protocol.senml import decode_telemetry
 from orchestrator.protocol.topics import Topic, TopicError, TopicKind
-from orchestrator.services import enrolment, learning, presence, telemetry
+from orchestrator.services import certificates, enrolment, learning, presence, telemetry
 from orchestrator.services.deployments import apply_reports
 from orchestrator.services.traffic_drops import UNKNOWN_KIND, Drop, DropReason, count_drops
 from registry.models import Device, DeviceStatus
@@ -186,10 +187,16 @@ def _read(arrival: Arrival, topic: Topic, device: Device | None) -> _Message:
 def _enrol(messages: Sequence[_Message], now: datetime) -> list[Outgoing]:
     answers = []
     for message in messages:
-        result = enrolment.enrol(message.value, now)
-        topic = topics.enrol_result(message.value.device_id)
-        answers.append(Outgoing(topic, encoding.encode_enrolment_result(result)))
+        device_id = message.value.device_id
+        result = certificates.completed(device_id, enrolment.enrol(message.value, now), now)
+        if result is not None:
+            answers.append(enrolment_answer(device_id, result))
     return answers
+
+
+def enrolment_answer(device_id: str, result: EnrolmentResult) -> Outgoing:
+    """What is published to a device that asked to join."""
+    return Outgoing(topics.enrol_result(device_id), encoding.encode_enrolment_result(result))
 
 
 def _describe(messages: Sequence[_Message], now: datetime) -> list[Outgoing]:

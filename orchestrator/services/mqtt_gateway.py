@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from orchestrator.gateways.broker_files import GATEWAY_USER, gateway_password, write_password_file
+from orchestrator.gateways.certificates import CertificateClient
 from orchestrator.gateways.mqtt import Account, BrokerLink, Delivery
 from orchestrator.gateways.retained_journal import RetainedJournal
 from orchestrator.gateways.signing import SigningClient
@@ -24,7 +25,8 @@ from orchestrator.protocol import topics
 from orchestrator.protocol.encoding import encode_acknowledgement
 from orchestrator.protocol.topics import GATEWAY_SUBSCRIPTIONS
 from orchestrator.services import retained, telemetry
-from orchestrator.services.inbox import Arrival, take
+from orchestrator.services.certificates import Certificates
+from orchestrator.services.inbox import Arrival, enrolment_answer, take
 from orchestrator.services.signing import Signing
 
 log = structlog.get_logger(__name__)
@@ -47,9 +49,11 @@ def broker_link() -> BrokerLink:
 
 def build_gateway(now: Callable[[], datetime] = timezone.now) -> Gateway:
     """The gateway of this installation, not yet connected."""
+    signer = SigningClient(settings.SIGNER_SOCKET, settings.NETWORK_TIMEOUT_S)
     return Gateway(
         broker_link(),
-        Signing(SigningClient(settings.SIGNER_SOCKET, settings.NETWORK_TIMEOUT_S)),
+        Signing(signer),
+        Certificates(CertificateClient(signer)),
         RetainedJournal(settings.BROKER_DIR / "retained"),
         now,
     )
@@ -62,11 +66,13 @@ class Gateway:
         self,
         link: BrokerLink,
         signing: Signing,
+        certificates: Certificates,
         journal: RetainedJournal,
         now: Callable[[], datetime] = timezone.now,
     ) -> None:
         self._link = link
         self._signing = signing
+        self._certificates = certificates
         self._journal = journal
         self._now = now
         self._held: Sequence[Delivery] = ()
@@ -138,6 +144,9 @@ class Gateway:
         if started < self._next_poll and epoch == self._epoch:
             return
         close_old_connections()
+        for device_id, result in self._certificates.keep_up(self._now()):
+            answer = enrolment_answer(device_id, result)
+            self._link.publish(answer.topic, answer.payload, answer.retain)
         self._signing.sign_waiting(self._now())
         if epoch:
             self._publish_all(epoch)

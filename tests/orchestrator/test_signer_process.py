@@ -17,7 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from deploy.certificate_policy import CertificateLimits
+from orchestrator.gateways.certificates import CertificateClient
 from orchestrator.gateways.signing import (
     MAX_FRAME_BYTES,
     SignerUnreachable,
@@ -28,6 +32,7 @@ from orchestrator.gateways.signing import (
 )
 from orchestrator.protocol import cose, learning, manifest
 from tests.contract.samples import a_manifest, a_task
+from tests.orchestrator.authorities import public_pem
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 20
@@ -38,6 +43,7 @@ class Installation:
     """Where one signer lives."""
 
     root: Path
+    authority: Path | None = None
 
     @property
     def socket(self) -> Path:
@@ -53,6 +59,7 @@ class Installation:
 
     def command(self) -> list[str]:
         options = ["--socket", self.socket, "--directory", self.private, "--trust", self.trust]
+        options += ["--authority", self.authority] if self.authority else []
         return [sys.executable, "-m", "deploy.signer", *map(str, options), "--timeout-s", "1"]
 
     @contextlib.contextmanager
@@ -267,3 +274,33 @@ def test_it_needs_no_django():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ended.stdout == "[]\n"
+
+
+class TestAuthority:
+    """The same process as the certificate authority."""
+
+    @pytest.fixture
+    def installation(self, tmp_path: Path) -> Installation:
+        return dataclasses.replace(Installation(tmp_path), authority=tmp_path / "authority.pem")
+
+    def test_it_issues_over_the_socket_and_keeps_its_key_private(self, installation, process):
+        key = public_pem(ec.generate_private_key(ec.SECP256R1()))
+        made = CertificateClient(installation.client()).client_certificate("pump-1", key)
+        issuer = x509.load_pem_x509_certificate(installation.authority.read_bytes())
+        x509.load_pem_x509_certificate(made.encode()).verify_directly_issued_by(issuer)
+        private = installation.private / "authority-key.pem"
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+    def test_the_longest_list_passes(self, installation, process):
+        serials = range(2**158, 2**158 + CertificateLimits().max_revoked)
+        made = CertificateClient(installation.client()).revocation_list(serials)
+        assert len(x509.load_pem_x509_crl(made)) == len(serials)
+
+    def test_a_refusal_is_a_sentence_there_too(self, installation, process):
+        with pytest.raises(SigningRefused, match="no P-256"):
+            CertificateClient(installation.client()).client_certificate("pump-1", "no key")
+
+
+def test_without_being_told_to_it_is_no_authority(process, installation):
+    with pytest.raises(SigningRefused, match="give it --authority"):
+        CertificateClient(installation.client()).revocation_list([])

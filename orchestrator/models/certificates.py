@@ -1,0 +1,31 @@
+"""What devices on TLS brokers sign in with."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from registry.models import Device
+
+
+class DeviceCertificate(models.Model):
+    """A client certificate: asked for while `pem` is empty, kept until it ends by itself.
+
+    It is good while its device is accepted with this very key; every other one that has not ended
+    is on the list of withdrawn certificates. So it outlives the device's row.
+    """
+
+    device = models.ForeignKey(
+        Device, on_delete=models.SET_NULL, null=True, related_name="certificates"
+    )
+    public_key = models.TextField(help_text="PEM SubjectPublicKeyInfo")
+    pem = models.TextField(blank=True)
+    serial = models.CharField(max_length=40, blank=True, help_text="Hexadecimal")
+    ends_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["ends_at"])]
+
+    def __str__(self) -> str:
+        return f"certificate {self.serial or '(asked for)'} of {self.device}"
