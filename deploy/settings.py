@@ -190,6 +190,8 @@ MLFLOW_DIR = VAR_DIR / "mlflow"
 RUN_DIR = VAR_DIR / "run"
 AUTHORITY_FILE = KEYS_DIR / "authority.pem"
 SIGNER_SOCKET = Path(text_setting("TINYFLEET_SIGNER_SOCKET", str(RUN_DIR / "signer.sock")))
+_author_signer = text_setting("TINYFLEET_AUTHOR_SIGNER_SOCKET", "")
+AUTHOR_SIGNER_SOCKET = Path(_author_signer) if _author_signer else None
 
 # Limits. Every one is tested by a case that crosses it.
 ARTIFACT_MAX_BYTES = bytes_setting("TINYFLEET_ARTIFACT_MAX_BYTES", 16 * 1024 * 1024)

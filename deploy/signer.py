@@ -1,6 +1,8 @@
 """The signer: its own process, the only one that holds the signing key, signs what policy allows.
 
     python -m deploy.signer --socket PATH --directory DIR --trust DIR [--authority FILE]
+    python -m deploy.signer --socket PATH --directory DIR --trust DIR --role author
+    python -m deploy.signer --directory DIR --trust DIR --key-only
 
 With --authority it is the installation's certificate authority too, with a key of its own for that.
 It imports no Django and reads no database: whoever takes over the web server still has to pass the
@@ -28,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from deploy import authority
 from deploy.certificate_policy import OPERATIONS, CertificateLimits, CertificatePolicy
-from deploy.signing_policy import Ledger, Limits, Signer
+from deploy.signing_policy import Approvals, Ledger, Limits, Signer
 from orchestrator.gateways.signing import (
     LENGTH_BYTES,
     frame_length,
@@ -47,6 +49,8 @@ Answer = Callable[[object], dict[str, object]]
 
 KEY_FILE = "signing-key.pem"
 LEDGER_FILE = "ledger.sqlite3"
+APPROVALS_FILE = "approved.sha256"
+ROLES = ("operator", "author")
 
 
 def load_or_make_key(directory: Path) -> cose.PrivateKey:
@@ -172,9 +176,11 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
 
 def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.signer", description=__doc__)
-    parser.add_argument("--socket", type=Path, required=True, help="unix socket to listen on")
+    parser.add_argument("--socket", type=Path, help="unix socket to listen on")
     parser.add_argument("--directory", type=Path, required=True, help="key and ledger, private")
     parser.add_argument("--trust", type=Path, required=True, help="where public keys are put")
+    parser.add_argument("--role", choices=ROLES, default="operator", help="see docs/how-to/keys.md")
+    parser.add_argument("--key-only", action="store_true", help="make and publish the key, and end")
     parser.add_argument("--timeout-s", type=float, default=5.0, help="for one request")
     parser.add_argument("--authority", type=Path, help="where its certificate is put (PEM)")
     parser.add_argument(
@@ -184,7 +190,10 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
         for name in limits.__slots__:
             option = f"--{name.replace('_', '-')}"
             parser.add_argument(option, type=int, default=getattr(limits, name))
-    return parser.parse_args(given)
+    options = parser.parse_args(given)
+    if options.socket is None and not options.key_only:
+        parser.error("--socket is needed to sign")
+    return options
 
 
 def _limits(kind: type[AnyLimits], options: argparse.Namespace) -> AnyLimits:
@@ -195,20 +204,31 @@ def main(given: list[str] | None = None) -> None:
     """Run until told to stop."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     options = _arguments(given)
-    for directory in (options.socket.parent, options.trust, options.directory):
+    socket_folder = [] if options.key_only else [options.socket.parent]
+    for directory in (options.trust, options.directory, *socket_folder):
         directory.mkdir(parents=True, exist_ok=True)
     os.umask(0o077)
     options.directory.chmod(0o700)
     with _alone_in(options.directory):
         key = load_or_make_key(options.directory)
-        publish_key(options.trust, key)
-        ledger = Ledger(options.directory / LEDGER_FILE)
-        try:
-            signer = Signer(key, ledger, _limits(Limits, options))
-            answer = _answers(signer, _certificates(options))
-            asyncio.run(serve(answer, options.socket, options.timeout_s))
-        finally:
-            ledger.close()
+        published = publish_key(options.trust, key)
+        if options.key_only:
+            print(published)
+        else:
+            log.info("signing_with", key=published.stem, role=options.role)
+            _sign(key, options)
+
+
+def _sign(key: cose.PrivateKey, options: argparse.Namespace) -> None:
+    is_author = options.role == "author"
+    approvals = Approvals(options.directory / APPROVALS_FILE) if is_author else None
+    ledger = Ledger(options.directory / LEDGER_FILE)
+    try:
+        signer = Signer(key, ledger, _limits(Limits, options), approvals=approvals)
+        answer = _answers(signer, _certificates(options))
+        asyncio.run(serve(answer, options.socket, options.timeout_s))
+    finally:
+        ledger.close()
 
 
 if __name__ == "__main__":

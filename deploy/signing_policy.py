@@ -33,6 +33,24 @@ class Limits:
     max_artifact_bytes: int = 16 * 1024 * 1024
     max_clock_skew_s: int = 300
     max_samples: int = 1_000_000
+    max_sequence_lead: int = 2**25
+
+
+class Approvals:
+    """The networks that the author vouches for: a file as `sha256sum` writes it, a line of each.
+
+    It is read for each request, so that approving one needs no restart.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __contains__(self, sha256: bytes) -> bool:
+        try:
+            lines = self._path.read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return sha256.hex() in {line.split(maxsplit=1)[0].lower() for line in lines if line.strip()}
 
 
 class Ledger:
@@ -54,6 +72,13 @@ class Ledger:
         ).fetchone()
         return row
 
+    def highest(self) -> int | None:
+        """The highest sequence number signed for any device."""
+        row: tuple[int | None] = self._database.execute(
+            "SELECT max(sequence) FROM signed"
+        ).fetchone()
+        return row[0]
+
     def record(self, device: str, sequence: int, sha256: bytes) -> None:
         """Durable when it returns."""
         self._database.execute(
@@ -68,7 +93,10 @@ class Ledger:
 
 
 class Signer:
-    """Policy, ledger and key together; `clock` gives UNIX seconds."""
+    """Policy, ledger and key together; `clock` gives UNIX seconds.
+
+    With `approvals` it signs as the author: updates to networks in them, and no learning tasks.
+    """
 
     def __init__(
         self,
@@ -76,11 +104,13 @@ class Signer:
         ledger: Ledger,
         limits: Limits,
         clock: Callable[[], float] = time.time,
+        approvals: Approvals | None = None,
     ) -> None:
         self._key = key
         self._ledger = ledger
         self._limits = limits
         self._clock = clock
+        self._approvals = approvals
 
     def answer(self, request: object) -> dict[str, object]:
         """One request's answer, never an exception for what a client may send."""
@@ -112,6 +142,8 @@ class Signer:
         return envelope
 
     def _sign_task(self, encoded: bytes) -> bytes:
+        if self._approvals is not None:
+            raise Refused("an author signs no learning tasks")
         task = learning.decode_task(encoded)
         self._check_times(task)
         if task.samples > self._limits.max_samples:
@@ -125,6 +157,8 @@ class Signer:
         if order.size > self._limits.max_artifact_bytes:
             limit = self._limits.max_artifact_bytes
             raise Refused(f"an artifact of {order.size} bytes is larger than {limit}")
+        if self._approvals is not None and order.digest not in self._approvals:
+            raise Refused(f"the network {order.digest.hex()} is not approved")
         self._check_times(order)
 
     def _check_times(self, order: manifest.Manifest | LearnTask) -> None:
@@ -139,6 +173,7 @@ class Signer:
             raise Refused(f"its issue time {order.issued_at} lies in the future")
 
     def _check_sequence(self, order: manifest.Manifest, digest: bytes) -> None:
+        self._check_lead(order.sequence)
         last = self._ledger.last(order.device_id)
         if last is None or order.sequence > last[0]:
             return
@@ -148,3 +183,10 @@ class Signer:
                 f"sequence {order.sequence} is not higher than {last[0]}, "
                 f"signed before for {order.device_id}"
             )
+
+    def _check_lead(self, sequence: int) -> None:
+        """A number at the end of the range would be the last one that a device ever follows."""
+        highest = self._ledger.highest()
+        if highest is not None and sequence > highest + self._limits.max_sequence_lead:
+            lead = self._limits.max_sequence_lead
+            raise Refused(f"sequence {sequence} is more than {lead} above {highest}, signed before")

@@ -45,7 +45,8 @@ REPEAT_AFTER_S = 300.0
 class Setup:
     """What is given to a device from outside: its name, its image, whom it trusts, its duties.
 
-    `keys` are the public keys whose orders it follows, by key id. `arena_error` scales its own
+    `keys` are the public keys whose orders it follows, by key id; where there are `authors`, one of
+    those must have signed an update as well. `arena_error` scales its own
     count of a network's memory and `measured_arena` overrides it: see `runtime.Runtime`.
     """
 
@@ -60,6 +61,7 @@ class Setup:
     samples_per_pack: int = 20
     arena_error: float = 1.0
     measured_arena: Mapping[str, int] = field(default_factory=dict)
+    authors: Mapping[bytes, cose.PublicKey] = field(default_factory=dict)
 
 
 class Device:
@@ -78,7 +80,7 @@ class Device:
             setup.arena_error,
         )
         self._joining = Joining(self.device_id, setup.token, flash.identity, setup.enrol_password)
-        self._updater = Updater(self.device_id, build, flash, runtime, setup.keys)
+        self._updater = Updater(self.device_id, build, flash, runtime, setup.keys, setup.authors)
         self._learner = Learner(self.device_id, setup.keys, flash.adapted)
         self._sampler = Sampler(
             build,

@@ -16,7 +16,7 @@ from device_firmware_sim.flash import Flash
 from device_firmware_sim.fleet import Member
 from device_firmware_sim.loop import Clock, Loop
 from device_firmware_sim.sensors import Camera, Stream, World, load_stream
-from orchestrator.protocol import cose
+from device_firmware_sim.trust import Trust, TrustError, load_trust
 
 CONNECTS_PER_SECOND = 200.0
 
@@ -46,13 +46,13 @@ def assemble(options: Options) -> Loop:
     """Every device, booted, with its link; OptionError before anything connects."""
     clock = Clock()
     world = World(options.world)
-    keys = trusted_keys(options.trust)
+    trust = _trust(options.trust)
     tokens = _tokens(options.tokens)
     password = _password(options.enrol_password_file)
     stream = None if options.stream is None else load_stream(options.stream)
     links = []
     for position, member in enumerate(options.members):
-        setup = _setup(options, member, keys, tokens, password)
+        setup = _setup(options, member, trust, tokens, password)
         device = _device(setup, member, stream, world, options.state_dir, clock.now())
         if not (device.is_member or setup.token):
             raise OptionError(f"--tokens has none for {member.device_id}, which has to enrol")
@@ -83,28 +83,25 @@ def _locked(state_dir: Path) -> IO[str]:
     return file
 
 
-def trusted_keys(folder: Path) -> Mapping[bytes, cose.PublicKey]:
-    """The public keys of every .pem file in a folder, by key id."""
-    files = sorted(folder.glob("*.pem"))
-    if not files:
-        raise OptionError(f"--trust {folder} holds no .pem file: no order could ever be trusted")
+def _trust(folder: Path) -> Trust:
     try:
-        return cose.trusted_keys(path.read_bytes() for path in files)
-    except (OSError, ValueError) as error:
-        raise OptionError(f"--trust {folder}: {error}") from error
+        return load_trust(folder)
+    except TrustError as error:
+        raise OptionError(f"--trust {error}") from error
 
 
 def _setup(
     options: Options,
     member: Member,
-    keys: Mapping[bytes, cose.PublicKey],
+    trust: Trust,
     tokens: Mapping[str, str],
     password: str,
 ) -> Setup:
     return Setup(
         device_id=member.device_id,
         build=member.build,
-        keys=keys,
+        keys=trust.keys,
+        authors=trust.authors,
         token=tokens.get(member.device_id, ""),
         enrol_password=password,
         host=options.host,

@@ -45,6 +45,7 @@ class Updater:
         flash: Flash,
         runtime: Runtime,
         keys: Mapping[bytes, cose.PublicKey],
+        authors: Mapping[bytes, cose.PublicKey],
     ) -> None:
         self.boot, self.network = boot_up(flash, runtime)
         self._identity = acceptance.DeviceIdentity(VENDOR_ID, class_id(build.board), device_id)
@@ -56,7 +57,7 @@ class Updater:
         self._buffer_bytes = build.receive_buffer_bytes
         self._flash = flash
         self._runtime = runtime
-        self._keys = keys
+        self._keys, self._authors = keys, authors
         self._journal = BlockJournal(flash.journal)
         self._manifest: Manifest | None = None
         self._download: Download | None = None
@@ -100,7 +101,7 @@ class Updater:
             return self._drain()
         manifest: Manifest | None = None
         try:
-            manifest = open_envelope(payload, self._keys)
+            manifest = open_envelope(payload, self._keys, self._authors)
             if manifest == self._manifest:
                 return []
             if not self._repeat_outcome(manifest):

@@ -109,22 +109,27 @@ static bool signature_holds(const struct signature *signature, const struct veri
                                      signature->value);
 }
 
-/* Every signature that names a trusted key must hold under it; the others are ignored. */
+/* Every signature that names a trusted key must hold under it, the others are ignored; and each
+ * role that the store asks for must have signed. */
 static enum result_code judge_signatures(const struct envelope *envelope, const struct trust *trust)
 {
-    bool trusted = false;
+    bool trusted = false, signed_by[ROLES] = {false};
     if (envelope->signature_count == 0)
         return CODE_BAD_SIGNATURE;
-    for (size_t i = 0; i < envelope->signature_count; i++)
-        trusted = trusted || trust_find(trust, envelope->signatures[i].key_id) != NULL;
-    if (!trusted)
-        return CODE_UNKNOWN_KEY;
     for (size_t i = 0; i < envelope->signature_count; i++) {
         const struct signature *signature = &envelope->signatures[i];
         const struct verify_key *key = trust_find(trust, signature->key_id);
-        if (key != NULL && !signature_holds(signature, key, envelope->digest))
+        if (key == NULL)
+            continue;
+        if (!signature_holds(signature, key, envelope->digest))
             return CODE_BAD_SIGNATURE;
+        trusted = signed_by[key->role] = true;
     }
+    if (!trusted)
+        return CODE_UNKNOWN_KEY;
+    for (size_t role = 0; role < ROLES; role++)
+        if (trust->needs[role] && !signed_by[role])
+            return CODE_MISSING_SIGNATURE;
     return CODE_OK;
 }
 

@@ -1,4 +1,4 @@
-/* The signed SUIT envelope: checks 1 to 6 of the protocol's table, in its order. */
+/* The signed SUIT envelope: checks 1 to 7 of the protocol's table, in its order. */
 #ifndef ENVELOPE_H
 #define ENVELOPE_H
 

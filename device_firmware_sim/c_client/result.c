@@ -23,6 +23,7 @@ static const struct {
     [CODE_SELF_TEST_FAILED] = {"self_test_failed", "the network computes something else here"},
     [CODE_FLASH_ERROR] = {"flash_error", "flash could not be written or read"},
     [CODE_REVERTED] = {"reverted", "went back to the network before"},
+    [CODE_MISSING_SIGNATURE] = {"missing_signature", "not signed by each role that must"},
 };
 
 static const char *const statuses[STATUSES] = {

@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "digest.h"
 
@@ -33,11 +34,12 @@ static bool is_p256(EVP_PKEY *key)
            strcmp(group, "prime256v1") == 0;
 }
 
-static bool load_key(struct trust *trust, const char *path)
+static bool load_key(struct trust *trust, const char *path, enum role role)
 {
     if (trust->count == VERIFY_KEYS_MAX)
         return false;
     struct verify_key *key = &trust->keys[trust->count];
+    key->role = role;
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return false;
@@ -56,7 +58,7 @@ static bool is_pem(const char *name)
     return size > 4 && strcmp(name + size - 4, ".pem") == 0;
 }
 
-static bool load_each(struct trust *trust, DIR *directory, const char *path)
+static bool load_each(struct trust *trust, DIR *directory, const char *path, enum role role)
 {
     struct dirent *entry;
     char file[PATH_MAX_CHARS];
@@ -64,7 +66,7 @@ static bool load_each(struct trust *trust, DIR *directory, const char *path)
         if (!is_pem(entry->d_name))
             continue;
         int size = snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        if (size < 0 || (size_t)size >= sizeof file || !load_key(trust, file)) {
+        if (size < 0 || (size_t)size >= sizeof file || !load_key(trust, file, role)) {
             fprintf(stderr, "trust: %s is no P-256 or Ed25519 verify key, or one too many\n",
                     entry->d_name);
             return false;
@@ -73,18 +75,43 @@ static bool load_each(struct trust *trust, DIR *directory, const char *path)
     return true;
 }
 
-bool trust_load(struct trust *trust, const char *path)
+/* The keys of one role: at least one. */
+static bool load_role(struct trust *trust, const char *path, enum role role)
 {
-    trust->count = 0;
+    size_t before = trust->count;
     DIR *directory = opendir(path);
-    bool good = directory != NULL && load_each(trust, directory, path);
+    bool good = directory != NULL && load_each(trust, directory, path, role);
     if (directory != NULL)
         closedir(directory);
-    if (good && trust->count == 0)
-        good = false;
-    if (!good)
+    trust->needs[role] = good && trust->count > before;
+    if (!trust->needs[role])
         fprintf(stderr, "trust: no usable verify keys in %s\n", path);
-    return good;
+    return trust->needs[role];
+}
+
+/* Else one key could sign for both. */
+static bool roles_are_apart(const struct trust *trust)
+{
+    for (size_t i = 0; i < trust->count; i++) {
+        const struct verify_key *first = trust_find(trust, bytes_of(trust->keys[i].id, KEY_ID_BYTES));
+        if (first->role != trust->keys[i].role) {
+            fputs("trust: a key is both the operator's and the author's\n", stderr);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool trust_load(struct trust *trust, const char *path)
+{
+    char author[PATH_MAX_CHARS];
+    memset(trust, 0, sizeof *trust);
+    int size = snprintf(author, sizeof author, "%s/author", path);
+    if (size < 0 || (size_t)size >= sizeof author || !load_role(trust, path, ROLE_OPERATOR))
+        return false;
+    if (access(author, F_OK) != 0)
+        return true;
+    return load_role(trust, author, ROLE_AUTHOR) && roles_are_apart(trust);
 }
 
 void trust_free(struct trust *trust)

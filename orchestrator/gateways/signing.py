@@ -92,6 +92,33 @@ class SigningClient:
             return unpack_frame(_receive(connection, length))
 
 
+class TwoSigners:
+    """The author's signer and the operator's: an order carries the signatures of both.
+
+    The author's is asked first: it is the one that refuses a network that was not approved, and
+    then the operator's has signed nothing.
+    """
+
+    def __init__(self, author: SigningClient, operator: SigningClient) -> None:
+        self._author = author
+        self._operator = operator
+
+    def sign_manifest(self, order: manifest.Manifest) -> bytes:
+        """The envelope with both signatures, the author's first."""
+        try:
+            by_author = self._author.sign_manifest(order)
+        except SigningRefused as error:
+            raise SigningRefused(f"the author's signer: {error}") from error
+        try:
+            return manifest.join(by_author, self._operator.sign_manifest(order))
+        except manifest.ManifestError as error:
+            raise SigningRefused(f"no manifest with two signatures: {error}") from error
+
+    def sign_task(self, task: LearnTask) -> bytes:
+        """The operator's alone: a learning task brings no network."""
+        return self._operator.sign_task(task)
+
+
 def pack_frame(message: dict[str, Any]) -> bytes:
     """A message as it goes over the socket."""
     content = cbor.dumps(message)

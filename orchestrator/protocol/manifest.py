@@ -29,6 +29,7 @@ __all__ = [
     "device_uuid",
     "encode",
     "envelope",
+    "join",
     "open_envelope",
     "self_test_input",
 ]
@@ -87,20 +88,30 @@ def encode(manifest: Manifest) -> bytes:
 
 def envelope(manifest_bytes: bytes, *private_keys: cose.PrivateKey) -> bytes:
     """The envelope, signed by each key, or a ManifestError where it would reach 1 KiB."""
-    sealed = suit.seal(manifest_bytes, *private_keys)
-    if len(sealed) > MAX_ENVELOPE_BYTES:
-        raise ManifestError(
-            ResultCode.MALFORMED,
-            f"envelope has {len(sealed)} bytes, more than {MAX_ENVELOPE_BYTES}",
-        )
-    return sealed
+    return _bounded(suit.seal(manifest_bytes, *private_keys))
 
 
-def open_envelope(data: bytes, keys: Mapping[bytes, cose.PublicKey]) -> Manifest:
-    """The manifest that a trusted key has signed. Whether it is for this device: `acceptance`."""
+def join(*envelopes: bytes) -> bytes:
+    """The envelope with the signatures of all these, which are of one manifest.
+
+    Each signer makes an envelope of its own and knows nothing of the others; a ManifestError where
+    together they would reach 1 KiB.
+    """
+    return _bounded(suit.join(envelopes, MAX_ENVELOPE_BYTES))
+
+
+def open_envelope(
+    data: bytes,
+    keys: Mapping[bytes, cose.PublicKey],
+    authors: Mapping[bytes, cose.PublicKey] | None = None,
+) -> Manifest:
+    """The manifest that a trusted key has signed, and where `authors` are given one of them too.
+
+    Whether it is for this device: `acceptance`.
+    """
     parsed = suit.read_envelope(data, MAX_ENVELOPE_BYTES)
     suit.check_digest_algorithm(parsed)
-    suit.check_signatures(parsed, keys)
+    suit.check_signatures(parsed, *(role for role in (keys, authors) if role))
     suit.check_digests(parsed)
     if parsed.severed or parsed.payloads:
         raise ManifestError(ResultCode.MALFORMED, "the envelope carries more than a manifest")
@@ -113,6 +124,15 @@ def decode(manifest_bytes: bytes) -> Manifest:
         return _manifest(*take_apart(manifest_bytes))
     except (MessageError, topics.TopicError) as error:
         raise ManifestError(ResultCode.MALFORMED, str(error)) from error
+
+
+def _bounded(sealed: bytes) -> bytes:
+    if len(sealed) > MAX_ENVELOPE_BYTES:
+        raise ManifestError(
+            ResultCode.MALFORMED,
+            f"envelope has {len(sealed)} bytes, more than {MAX_ENVELOPE_BYTES}",
+        )
+    return sealed
 
 
 def _parameters(manifest: Manifest) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class ResultCode(StrEnum):
     MALFORMED = "malformed"
     BAD_SIGNATURE = "bad_signature"
     UNKNOWN_KEY = "unknown_key"
+    MISSING_SIGNATURE = "missing_signature"
     WRONG_VENDOR = "wrong_vendor"
     WRONG_CLASS = "wrong_class"
     WRONG_DEVICE = "wrong_device"

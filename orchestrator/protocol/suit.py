@@ -6,7 +6,7 @@ What TinyFleet itself puts into them stands in `manifest`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -56,6 +56,16 @@ def seal(manifest: bytes, *private_keys: cose.PrivateKey) -> bytes:
     return cbor.dumps(cbor2.CBORTag(ENVELOPE_TAG, members))
 
 
+def join(sealed: Sequence[bytes], max_bytes: int) -> bytes:
+    """One envelope with the signatures of several envelopes of the same manifest, in order."""
+    first, *others = (read_envelope(data, max_bytes) for data in sealed)
+    if any((each.digest, each.manifest) != (first.digest, first.manifest) for each in others):
+        raise _malformed("the envelopes are not of one manifest")
+    signatures = [block for each in (first, *others) for block in each.signatures]
+    members = {AUTHENTICATION: cbor.dumps([first.digest, *signatures]), MANIFEST: first.manifest}
+    return cbor.dumps(cbor2.CBORTag(ENVELOPE_TAG, members))
+
+
 def digest_of(data: bytes) -> bytes:
     """The encoded SUIT_Digest; for a manifest, of its bstr with the head (section 5.4)."""
     return encode_digest(hashlib.sha256(data).digest())
@@ -91,13 +101,14 @@ def check_digest_algorithm(envelope: Envelope) -> None:
         raise _malformed("digest is no SHA-256 SUIT_Digest")
 
 
-def check_signatures(envelope: Envelope, keys: Mapping[bytes, cose.PublicKey]) -> None:
-    """At least one trusted key has signed, and whatever names a trusted key is signed by it.
+def check_signatures(envelope: Envelope, *roles: Mapping[bytes, cose.PublicKey]) -> None:
+    """A trusted key of each role has signed, and whatever names a trusted key is signed by it.
 
     Signatures of keys that are not known here are other people's business.
     """
     if not envelope.signatures:
         raise ManifestError(ResultCode.BAD_SIGNATURE, "the envelope is not signed")
+    keys = {key_id: key for role in roles for key_id, key in role.items()}
     blocks = [_signature_block(block) for block in envelope.signatures]
     named = [block for block in blocks if block.key_id in keys]
     if not named:
@@ -108,6 +119,11 @@ def check_signatures(envelope: Envelope, keys: Mapping[bytes, cose.PublicKey]) -
             raise ManifestError(
                 ResultCode.BAD_SIGNATURE, f"not signed by the key {block.key_id.hex()} it names"
             )
+    signed = {block.key_id for block in named}
+    for role in roles:
+        if signed.isdisjoint(role):
+            wanted = ", ".join(key_id.hex() for key_id in role)
+            raise ManifestError(ResultCode.MISSING_SIGNATURE, f"not signed by any of {wanted}")
 
 
 def check_digests(envelope: Envelope) -> None:

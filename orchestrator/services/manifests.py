@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 BLOCK_EXPONENTS = (10, 12)
 _COUNTER = "manifest"
 # A device's word lifts the counter of all, so it may not lift it to the end of the number range.
-_PLAUSIBLE_LEAD = 2**32
+_PLAUSIBLE_LEAD = 2**24
 
 
 class ManifestImpossible(Exception):

@@ -20,7 +20,7 @@ from orchestrator.gateways.broker_files import GATEWAY_USER, gateway_password, w
 from orchestrator.gateways.certificates import CertificateClient
 from orchestrator.gateways.mqtt import Account, BrokerLink, Delivery
 from orchestrator.gateways.retained_journal import RetainedJournal
-from orchestrator.gateways.signing import SigningClient
+from orchestrator.gateways.signing import SigningClient, TwoSigners
 from orchestrator.protocol import topics
 from orchestrator.protocol.encoding import encode_acknowledgement
 from orchestrator.protocol.topics import GATEWAY_SUBSCRIPTIONS
@@ -52,11 +52,19 @@ def build_gateway(now: Callable[[], datetime] = timezone.now) -> Gateway:
     signer = SigningClient(settings.SIGNER_SOCKET, settings.NETWORK_TIMEOUT_S)
     return Gateway(
         broker_link(),
-        Signing(signer),
+        Signing(_with_author(signer)),
         Certificates(CertificateClient(signer)),
         RetainedJournal(settings.BROKER_DIR / "retained"),
         now,
     )
+
+
+def _with_author(operator: SigningClient) -> SigningClient | TwoSigners:
+    """The operator's signer, and the author's beside it where one is named."""
+    if settings.AUTHOR_SIGNER_SOCKET is None:
+        return operator
+    author = SigningClient(settings.AUTHOR_SIGNER_SOCKET, settings.NETWORK_TIMEOUT_S)
+    return TwoSigners(author, operator)
 
 
 class Gateway:

@@ -10,7 +10,12 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError
 
-from orchestrator.gateways.signing import SignerUnreachable, SigningClient, SigningRefused
+from orchestrator.gateways.signing import (
+    SignerUnreachable,
+    SigningClient,
+    SigningRefused,
+    TwoSigners,
+)
 from orchestrator.models import Deployment, LearningTask
 from orchestrator.protocol.manifest import Manifest
 from orchestrator.services import deployments, learning
@@ -26,7 +31,9 @@ MANIFESTS_AT_ONCE = 50
 class Signing:
     """Signs manifests and learning tasks; waits longer and longer for a signer that is away."""
 
-    def __init__(self, signer: SigningClient, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, signer: SigningClient | TwoSigners, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._signer = signer
         self._clock = clock
         self._back_off_s = BACK_OFF_MIN_S

@@ -60,6 +60,7 @@ def vectors() -> dict[str, bytes]:
         **_enrolment(),
         **_blocks(),
         "refused.json": _json(refused()),
+        "refused-two-roles.json": _json(refused_by_two_roles()),
         "values.json": _json(_values()),
     }
 
@@ -68,6 +69,16 @@ def judge(envelope: bytes) -> ResultCode:
     """What the device of the vectors says to an envelope."""
     try:
         opened = manifest.open_envelope(envelope, trusted(AUTHOR, OPERATOR))
+        check(opened, IDENTITY, CAPACITY, FLOOR, NOW)
+    except ManifestError as error:
+        return error.code
+    return ResultCode.OK
+
+
+def judge_by_two_roles(envelope: bytes) -> ResultCode:
+    """The same device, where it asks for the operator's signature and for the author's."""
+    try:
+        opened = manifest.open_envelope(envelope, trusted(OPERATOR), trusted(AUTHOR))
         check(opened, IDENTITY, CAPACITY, FLOOR, NOW)
     except ManifestError as error:
         return error.code
@@ -175,6 +186,38 @@ def refused() -> list[dict[str, str]]:
         {"what": what, "envelope": data.hex(), "code": judge(data).value}
         for what, data in found.items()
     ]
+
+
+def refused_by_two_roles() -> list[dict[str, str]]:
+    """Envelopes that a device which asks for two signatures must refuse."""
+    encoded = manifest.encode(a_manifest())
+    both = manifest.envelope(encoded, AUTHOR, OPERATOR)
+    other = manifest.envelope(manifest.encode(a_manifest(sequence=99)), AUTHOR)
+    found = {
+        "signed by the operator alone": manifest.envelope(encoded, OPERATOR),
+        "signed by the author alone": manifest.envelope(encoded, AUTHOR),
+        "signed twice by the operator": manifest.envelope(encoded, OPERATOR, OPERATOR),
+        "signed twice by the author": manifest.envelope(encoded, AUTHOR, AUTHOR),
+        "signed by the operator and a stranger": manifest.envelope(encoded, OPERATOR, STRANGER),
+        "signed by the author and a stranger": manifest.envelope(encoded, STRANGER, AUTHOR),
+        "signed by a stranger": manifest.envelope(encoded, STRANGER),
+        "not signed": suit.seal(encoded),
+        "the author's signature of another manifest": _with_signature_of(other, both),
+        "a changed byte in the author's signature": _flipped(both, both.index(b"\x58\x40") + 10),
+        "a changed byte in the operator's signature": _flipped(both, both.rindex(b"\x58\x40") + 10),
+    }
+    return [
+        {"what": what, "envelope": data.hex(), "code": judge_by_two_roles(data).value}
+        for what, data in found.items()
+    ]
+
+
+def _with_signature_of(other: bytes, both: bytes) -> bytes:
+    """`both` with its first signature replaced by the one of another envelope."""
+    foreign = suit.read_envelope(other, manifest.MAX_ENVELOPE_BYTES).signatures[0]
+    parts = suit.read_envelope(both, manifest.MAX_ENVELOPE_BYTES)
+    wrapper = cbor.dumps([parts.digest, foreign, *parts.signatures[1:]])
+    return cbor.dumps(cbor2.CBORTag(107, {2: wrapper, 3: parts.manifest}))
 
 
 def _signed(**changes: object) -> bytes:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=missing_tools() or
 
 VALUES = json.loads((FOLDER / "values.json").read_text())
 REFUSED = json.loads((FOLDER / "refused.json").read_text())
+REFUSED_BY_TWO_ROLES = json.loads((FOLDER / "refused-two-roles.json").read_text())
 ENROLMENT = json.loads((FOLDER / "enrolment.json").read_text())
 GOOD = [(FOLDER / f"{n}.cbor").read_bytes() for n in ("envelope", "envelope-two-signatures")]
 ARTIFACT = (FOLDER / "artifact.bin").read_bytes()
@@ -54,6 +55,16 @@ def device(tmp_path_factory) -> list[str]:
     (folder / "firmware").write_text("\n".join(facts) + "\n")
     now = [said["device_id"], str(said["floor_sequence"]), str(said["now"])]
     return [str(trust), str(folder / "firmware"), *now]
+
+
+@pytest.fixture(scope="module")
+def two_roles(device, tmp_path_factory) -> list[str]:
+    """The same device, which asks for the author's signature too."""
+    trust = tmp_path_factory.mktemp("roles")
+    (trust / "author").mkdir()
+    shutil.copy(FOLDER / "operator-public.pem", trust)
+    shutil.copy(FOLDER / "author-public.pem", trust / "author")
+    return [str(trust), *device[1:]]
 
 
 def run(check: Path, *words: object, given: str = "") -> list[str]:
@@ -98,6 +109,34 @@ def _as_printed(meant: dict[str, Any]) -> dict[str, str]:
 def test_every_bad_envelope_is_refused_with_its_code(check, device):
     codes = judged(check, device, (bytes.fromhex(row["envelope"]) for row in REFUSED))
     assert codes == [row["code"] for row in REFUSED]
+
+
+def test_where_two_signatures_are_asked_for_both_must_be_there(check, two_roles):
+    codes = [line.split()[0] for line in judged(check, two_roles, GOOD)]
+    assert codes == ["missing_signature", "ok"]
+    refused = (bytes.fromhex(row["envelope"]) for row in REFUSED_BY_TWO_ROLES)
+    assert judged(check, two_roles, refused) == [row["code"] for row in REFUSED_BY_TWO_ROLES]
+
+
+def test_no_changed_byte_of_two_signatures_is_accepted(check, two_roles):
+    good = GOOD[1]
+    places = range(len(good))
+    bad = [good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :] for at in places]
+    bad += [good[:end] for end in places]
+    assert "ok" not in {line.split()[0] for line in judged(check, two_roles, bad)}
+
+
+@pytest.mark.parametrize("stored", ["empty author", "one key in both roles", "no operator"])
+def test_a_store_of_nobody_or_of_one_key_for_both_is_none(check, device, tmp_path, stored):
+    (tmp_path / "author").mkdir()
+    if stored != "no operator":
+        shutil.copy(FOLDER / "operator-public.pem", tmp_path)
+    if stored != "empty author":
+        shutil.copy(FOLDER / "operator-public.pem", tmp_path / "author")
+    command = [str(check), "envelopes", str(tmp_path), *device[1:]]
+    ended = subprocess.run(command, input="", capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("trust: ")
 
 
 def test_no_changed_byte_is_accepted_and_none_ends_the_client(check, device):

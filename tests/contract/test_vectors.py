@@ -9,7 +9,14 @@ import pytest
 from orchestrator.protocol import blocks, encoding, learning, manifest
 from orchestrator.protocol.messages import ResultCode
 from orchestrator.protocol.senml import decode_telemetry
-from tests.contract.make_vectors import FOLDER, SECRET, judge, telemetry_pack, vectors
+from tests.contract.make_vectors import (
+    FOLDER,
+    SECRET,
+    judge,
+    judge_by_two_roles,
+    telemetry_pack,
+    vectors,
+)
 from tests.contract.samples import AUTHOR, DEVICE, OPERATOR, a_manifest, a_task, trusted
 
 MADE = vectors()
@@ -44,15 +51,30 @@ def test_envelopes_open(name, key):
     assert judge(golden(name)) == ResultCode.OK
 
 
-@pytest.mark.parametrize("case", json.loads(golden("refused.json")), ids=lambda case: case["what"])
+def cases(name: str) -> list[dict[str, str]]:
+    return json.loads(golden(name))
+
+
+@pytest.mark.parametrize("case", cases("refused.json"), ids=lambda case: case["what"])
 def test_bad_envelopes_are_refused_for_their_reason(case):
     assert judge(bytes.fromhex(case["envelope"])) == case["code"] != ResultCode.OK
+
+
+@pytest.mark.parametrize("case", cases("refused-two-roles.json"), ids=lambda case: case["what"])
+def test_a_device_that_asks_for_two_signatures_takes_no_less(case):
+    assert judge_by_two_roles(bytes.fromhex(case["envelope"])) == case["code"] != ResultCode.OK
+
+
+def test_a_device_that_asks_for_two_signatures_takes_both():
+    assert judge_by_two_roles(golden("envelope-two-signatures.cbor")) == ResultCode.OK
+    assert judge_by_two_roles(golden("envelope.cbor")) == ResultCode.MISSING_SIGNATURE
 
 
 def test_the_bad_envelopes_cover_every_code_before_the_download():
     after = {"wrong_shape", "bad_block", "bad_digest", "self_test_failed", "flash_error"}
     after |= {"reverted", "ok"}
-    codes = {case["code"] for case in json.loads(golden("refused.json"))}
+    names = ("refused.json", "refused-two-roles.json")
+    codes = {case["code"] for name in names for case in cases(name)}
     assert codes == set(ResultCode) - after
 
 

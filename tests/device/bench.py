@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from device_firmware_sim.actions import Action, Publish, Reconnect, Subscribe, Unsubscribe
@@ -56,6 +57,10 @@ class Bench:
         self._actions: deque[Action] = deque()
         self.device: Device | None = None
         self.supply = Supply()
+
+    def set_up(self, **changes) -> None:
+        """Another image, from the next power-on: `changes` replace fields of its `Setup`."""
+        self._setup = replace(self._setup, **changes)
 
     def power_on(self, supply: Supply | None = None) -> Device:
         """Boot from whatever flash holds. PowerCut may be raised, as from every other method."""

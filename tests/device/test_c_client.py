@@ -37,7 +37,7 @@ pytestmark = [
 class RealServer:
     """Mosquitto, signer, gateway and scheduler, spoken to as an operator would."""
 
-    def __init__(self, var: Path) -> None:
+    def __init__(self, var: Path, **settings: str) -> None:
         self.var = var
         self.port, graph = _free_ports()
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TINYFLEET_")} | {
@@ -47,6 +47,7 @@ class RealServer:
             "TINYFLEET_GRAPH_PORT": str(graph),  # nobody listens there: the graph is down
             "TINYFLEET_BROKER": "mosquitto",
             "TINYFLEET_TICK_S": "0.1",
+            **settings,
         }
         with (var / "errors").open("w") as errors:
             self._process = subprocess.Popen(

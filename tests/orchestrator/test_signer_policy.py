@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.signing_policy import Ledger, Limits, Signer
+from deploy.signing_policy import Approvals, Ledger, Limits, Signer
 from orchestrator.protocol import cbor, learning, manifest
-from tests.contract.samples import AUTHOR, DEVICE, NOW, a_manifest, a_task, trusted
+from tests.contract.samples import AUTHOR, DEVICE, DIGEST, NOW, a_manifest, a_task, trusted
 
 KEYS = trusted(AUTHOR)
 LIMITS = Limits()
@@ -57,6 +57,13 @@ def test_limits_themselves_are_allowed(signer):
     assert "done" in ask_manifest(signer, **edge)
 
 
+def test_a_sequence_number_cannot_leap_to_the_end_of_the_range(signer):
+    assert "done" in ask_manifest(signer, sequence=41)
+    answer = ask_manifest(signer, sequence=42 + LIMITS.max_sequence_lead, device_id="another")
+    assert f"more than {LIMITS.max_sequence_lead} above 41" in answer["refused"]
+    assert "done" in ask_manifest(signer, sequence=41 + LIMITS.max_sequence_lead)
+
+
 @pytest.mark.parametrize("sequence", [0, 40, 41])
 def test_a_sequence_that_is_not_higher_is_refused(signer, sequence):
     assert "done" in ask_manifest(signer, sequence=41)
@@ -102,6 +109,46 @@ def test_tasks_are_signed(signer):
 )
 def test_tasks_that_policy_forbids(signer, changes, sentence):
     assert sentence in ask_task(signer, **changes)["refused"]
+
+
+@pytest.fixture
+def author(tmp_path: Path):
+    ledger = Ledger(tmp_path / "author.sqlite3")
+    approvals = Approvals(tmp_path / "approved.sha256")
+    yield Signer(AUTHOR, ledger, LIMITS, clock=lambda: NOW, approvals=approvals)
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        DIGEST.hex(),
+        f"\n{'0' * 64}  other.tflite\n{DIGEST.hex().upper()} *a network.tflite\n\n",
+    ],
+)
+def test_an_author_signs_what_is_approved(author, tmp_path, lines):
+    (tmp_path / "approved.sha256").write_text(lines)
+    answer = ask_manifest(author)
+    assert manifest.open_envelope(answer["done"], KEYS) == a_manifest()
+
+
+@pytest.mark.parametrize(
+    "lines", [None, "", "\n", "0" * 64, DIGEST.hex()[:-1], f"# {DIGEST.hex()}"]
+)
+def test_an_author_signs_nothing_else(author, tmp_path, lines):
+    if lines is not None:
+        (tmp_path / "approved.sha256").write_text(lines)
+    assert f"{DIGEST.hex()} is not approved" in ask_manifest(author)["refused"]
+
+
+def test_an_author_signs_no_learning_tasks(author):
+    assert "signs no learning tasks" in ask_task(author)["refused"]
+
+
+def test_an_author_never_goes_back_either(author, tmp_path):
+    (tmp_path / "approved.sha256").write_text(DIGEST.hex())
+    assert "done" in ask_manifest(author, sequence=41)
+    assert "not higher than 41" in ask_manifest(author, sequence=40)["refused"]
 
 
 @pytest.mark.parametrize(

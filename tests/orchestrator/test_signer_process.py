@@ -27,6 +27,7 @@ from orchestrator.gateways.signing import (
     SignerUnreachable,
     SigningClient,
     SigningRefused,
+    TwoSigners,
     pack_frame,
     short_address,
 )
@@ -57,15 +58,16 @@ class Installation:
     def trust(self) -> Path:
         return self.root / "trust"
 
-    def command(self) -> list[str]:
+    def command(self, *more: str) -> list[str]:
         options = ["--socket", self.socket, "--directory", self.private, "--trust", self.trust]
         options += ["--authority", self.authority] if self.authority else []
-        return [sys.executable, "-m", "deploy.signer", *map(str, options), "--timeout-s", "1"]
+        options += ["--timeout-s", "1", *more]
+        return [sys.executable, "-m", "deploy.signer", *map(str, options)]
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[subprocess.Popen]:
+    def running(self, *more: str) -> Iterator[subprocess.Popen]:
         process = subprocess.Popen(
-            self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self.command(*more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         try:
             assert process.stdout.readline() == "signer ready\n"
@@ -155,6 +157,43 @@ def test_a_new_key_leaves_the_old_one_trusted(installation):
     assert [manifest.open_envelope(e, keys).sequence for e in (old, new)] == [1, 2]
 
 
+def test_two_signers_make_one_envelope(process, installation, tmp_path):
+    order = fresh_manifest()
+    author = Installation(tmp_path / "author")
+    author.private.mkdir(parents=True)
+    with author.running("--role", "author"):
+        both = TwoSigners(author.client(), installation.client())
+        with pytest.raises(SigningRefused, match="the author's signer: .* is not approved"):
+            both.sign_manifest(order)
+        (author.private / "approved.sha256").write_text(f"{order.digest.hex()}  n.tflite\n")
+        envelope = both.sign_manifest(order)
+        task = a_task(issued_at=order.issued_at, expires_at=order.expires_at)
+        assert learning.open_task(both.sign_task(task), installation.keys()) == task
+    assert manifest.open_envelope(envelope, installation.keys(), author.keys()) == order
+    with pytest.raises(manifest.ManifestError, match="missing_signature"):
+        manifest.open_envelope(
+            installation.client().sign_manifest(order), installation.keys(), author.keys()
+        )
+
+
+def test_without_the_author_nothing_is_signed(process, installation, tmp_path):
+    both = TwoSigners(Installation(tmp_path / "author").client(), installation.client())
+    with pytest.raises(SignerUnreachable, match="author"):
+        both.sign_manifest(fresh_manifest())
+
+
+def test_two_signatures_that_would_reach_one_kib_are_none(process, installation, tmp_path):
+    """Each envelope would fit by itself."""
+    order = fresh_manifest(operators={f"CUSTOM:{'x' * 30}{i}": 1 for i in range(13)})
+    author = Installation(tmp_path / "author")
+    author.private.mkdir(parents=True)
+    (author.private / "approved.sha256").write_text(order.digest.hex())
+    with author.running("--role", "author"):
+        author.client().sign_manifest(order)
+        with pytest.raises(SigningRefused, match="two signatures: .* more than 1023"):
+            TwoSigners(author.client(), installation.client()).sign_manifest(order)
+
+
 def raw(installation: Installation) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(TIMEOUT_S)
@@ -238,6 +277,20 @@ def refusal(installation: Installation) -> str:
     )
     assert ended.returncode == 1
     return ended.stderr
+
+
+def test_a_key_can_be_made_before_it_is_needed(installation):
+    spare = [sys.executable, "-m", "deploy.signer", "--directory", str(installation.private)]
+    spare += ["--trust", str(installation.trust), "--key-only"]
+    made = [
+        subprocess.run(spare, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        for _ in "ab"
+    ]
+    (key_id,) = installation.keys()
+    assert {each.stdout for each in made} == {f"{installation.trust / key_id.hex()}.pem\n"}
+    assert not installation.socket.exists()
+    with installation.running():
+        assert set(installation.client().public_keys()) == {key_id}
 
 
 def test_one_ledger_has_one_signer(process, installation):
