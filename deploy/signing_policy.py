@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from orchestrator.gateways.signing import MAX_TOGETHER
 from orchestrator.protocol import cose, learning, manifest
 from orchestrator.protocol.messages import LearnTask
 from orchestrator.protocol.refusal import Refusal
@@ -64,6 +66,8 @@ class Ledger:
             "CREATE TABLE IF NOT EXISTS signed "
             "(device TEXT PRIMARY KEY, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL)"
         )
+        # Each order is held to the highest number of all.
+        self._database.execute("CREATE INDEX IF NOT EXISTS signed_by_sequence ON signed (sequence)")
 
     def last(self, device: str) -> tuple[int, bytes] | None:
         """(sequence, SHA-256 of the manifest) signed last for a device."""
@@ -80,12 +84,23 @@ class Ledger:
         return row[0]
 
     def record(self, device: str, sequence: int, sha256: bytes) -> None:
-        """Durable when it returns."""
+        """Durable when it returns, or with the end of `together`."""
         self._database.execute(
             "INSERT INTO signed VALUES (?, ?, ?) ON CONFLICT (device) "
             "DO UPDATE SET sequence = excluded.sequence, sha256 = excluded.sha256",
             [device, sequence, sha256],
         )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is recorded within is durable when this ends, all of it or nothing."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
 
     def close(self) -> None:
         """Fold the log into the file."""
@@ -124,12 +139,16 @@ class Signer:
         match request:
             case {"op": "sign_manifest", "manifest": bytes() as encoded}:
                 return self._sign_manifest(encoded)
+            case {"op": "sign_manifests", "manifests": list() as several}:
+                return self._sign_manifests(several)
             case {"op": "sign_task", "task": bytes() as encoded}:
                 return self._sign_task(encoded)
             case {"op": "public_keys"}:
                 key = self._key.public_key()
                 return {cose.key_id(key): cose.public_pem(key)}
-        raise Refused("the request is none of sign_manifest, sign_task and public_keys")
+        raise Refused(
+            "the request is none of sign_manifest, sign_manifests, sign_task and public_keys"
+        )
 
     def _sign_manifest(self, encoded: bytes) -> bytes:
         order = manifest.decode(encoded)
@@ -140,6 +159,13 @@ class Signer:
         self._ledger.record(order.device_id, order.sequence, digest)
         log.info("manifest_signed", device=order.device_id, sequence=order.sequence)
         return envelope
+
+    def _sign_manifests(self, several: list[object]) -> list[dict[str, object]]:
+        """An answer for each; no signature leaves before all are on disk."""
+        if len(several) > MAX_TOGETHER:
+            raise Refused(f"{len(several)} manifests are more than {MAX_TOGETHER} in one request")
+        with self._ledger.together():
+            return [self.answer({"op": "sign_manifest", "manifest": each}) for each in several]
 
     def _sign_task(self, encoded: bytes) -> bytes:
         if self._approvals is not None:

@@ -1,14 +1,15 @@
 """The way to the signer process: one request, one answer, over a unix socket.
 
 A frame is a length (4 bytes, big-endian) and a CBOR map. Requests have `op` and at most one of
-`manifest` and `task`, unsigned bytes; answers have `done` or `refused`, a sentence.
+`manifest` and `task`, unsigned bytes, and `manifests`, a list of them; answers have `done` or
+`refused`, a sentence. What is `done` to a list is an answer for each.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from orchestrator.protocol.messages import LearnTask
 
 MAX_FRAME_BYTES = 2 * 1024 * 1024
 """Of the largest thing that passes: the list of all withdrawn certificates."""
+
+MAX_TOGETHER = 50
+"""Manifests of one request, for which other askers wait."""
 
 LENGTH_BYTES = 4
 
@@ -42,11 +46,25 @@ class SigningClient:
 
     def sign_manifest(self, order: manifest.Manifest) -> bytes:
         """The signed envelope. Asking again for the very same manifest gives another one."""
-        try:
-            encoded = manifest.encode(order)
-        except ValueError as error:
-            raise SigningRefused(f"no manifest: {error}") from error
-        return self.octets({"op": "sign_manifest", "manifest": encoded})
+        return self.octets({"op": "sign_manifest", "manifest": _encoded(order)})
+
+    def sign_manifests(self, orders: Sequence[manifest.Manifest]) -> list[bytes | SigningRefused]:
+        """For each order its signed envelope, or why there is none.
+
+        Some dozen go into one request, so that the signer notes them on its disk in one go.
+        """
+        answers: dict[int, bytes | SigningRefused] = {}
+        encoded: dict[int, bytes] = {}
+        for place, order in enumerate(orders):
+            try:
+                encoded[place] = _encoded(order)
+            except SigningRefused as refused:
+                answers[place] = refused
+        for start in range(0, len(encoded), MAX_TOGETHER):
+            places = list(encoded)[start : start + MAX_TOGETHER]
+            signed = self._together([encoded[place] for place in places])
+            answers |= dict(zip(places, signed, strict=True))
+        return [answers[place] for place in range(len(orders))]
 
     def sign_task(self, task: LearnTask) -> bytes:
         """The signed learning task."""
@@ -62,6 +80,12 @@ class SigningClient:
         if not isinstance(keys, dict):
             raise SignerUnreachable("the signer's answer holds no keys")
         return keys
+
+    def _together(self, encoded: list[bytes]) -> list[bytes | SigningRefused]:
+        answers = self._ask({"op": "sign_manifests", "manifests": encoded})
+        if not isinstance(answers, list) or len(answers) != len(encoded):
+            raise SignerUnreachable("the signer's answer does not hold one for each manifest")
+        return [_bytes_or_refusal(answer) for answer in answers]
 
     def octets(self, request: dict[str, Any]) -> bytes:
         """The bytes that a request is answered with; SigningRefused or SignerUnreachable."""
@@ -105,18 +129,55 @@ class TwoSigners:
 
     def sign_manifest(self, order: manifest.Manifest) -> bytes:
         """The envelope with both signatures, the author's first."""
-        try:
-            by_author = self._author.sign_manifest(order)
-        except SigningRefused as error:
-            raise SigningRefused(f"the author's signer: {error}") from error
-        try:
-            return manifest.join(by_author, self._operator.sign_manifest(order))
-        except manifest.ManifestError as error:
-            raise SigningRefused(f"no manifest with two signatures: {error}") from error
+        (answer,) = self.sign_manifests([order])
+        if isinstance(answer, SigningRefused):
+            raise answer
+        return answer
+
+    def sign_manifests(self, orders: Sequence[manifest.Manifest]) -> list[bytes | SigningRefused]:
+        """For each order its envelope with both signatures, or why there is none."""
+        by_author = self._author.sign_manifests(orders)
+        vouched = [
+            order
+            for order, answer in zip(orders, by_author, strict=True)
+            if isinstance(answer, bytes)
+        ]
+        by_operator = iter(self._operator.sign_manifests(vouched))
+        return [
+            _joined(answer, next(by_operator))
+            if isinstance(answer, bytes)
+            else SigningRefused(f"the author's signer: {answer}")
+            for answer in by_author
+        ]
 
     def sign_task(self, task: LearnTask) -> bytes:
         """The operator's alone: a learning task brings no network."""
         return self._operator.sign_task(task)
+
+
+def _encoded(order: manifest.Manifest) -> bytes:
+    try:
+        return manifest.encode(order)
+    except ValueError as error:
+        raise SigningRefused(f"no manifest: {error}") from error
+
+
+def _bytes_or_refusal(answer: object) -> bytes | SigningRefused:
+    match answer:
+        case {"refused": str() as reason}:
+            return SigningRefused(reason)
+        case {"done": bytes() as signed}:
+            return signed
+    raise SignerUnreachable("the signer's answer holds neither signed bytes nor a refusal")
+
+
+def _joined(by_author: bytes, by_operator: bytes | SigningRefused) -> bytes | SigningRefused:
+    if isinstance(by_operator, SigningRefused):
+        return by_operator
+    try:
+        return manifest.join(by_author, by_operator)
+    except manifest.ManifestError as error:
+        return SigningRefused(f"no manifest with two signatures: {error}")
 
 
 def pack_frame(message: dict[str, Any]) -> bytes:

@@ -14,7 +14,8 @@ import cbor2
 from orchestrator.protocol.fields import MessageError
 
 MAX_DEPTH = 12
-_UINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = 0, 2, 3, 4, 5, 6, 7
+_UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_SIZES = ((24, 1), (25, 2), (26, 4), (27, 8))
 _SHORTEST = {24: 24, 25: 2**8, 26: 2**16, 27: 2**32}
 _FALSE_TRUE_NULL = (20, 21, 22)
 
@@ -31,7 +32,7 @@ def dumps(value: object) -> bytes:
         return _head(_ARRAY, len(value)) + b"".join(dumps(member) for member in value)
     if isinstance(value, cbor2.CBORTag):
         return _head(_TAG, value.tag) + dumps(value.value)
-    return cbor2.dumps(value, canonical=True)
+    return _leaf(value)
 
 
 def loads(data: bytes, max_bytes: int, tags: Set[int] = frozenset()) -> object:
@@ -48,9 +49,26 @@ def loads(data: bytes, max_bytes: int, tags: Set[int] = frozenset()) -> object:
     return value
 
 
+def _leaf(value: object) -> bytes:
+    """What has no parts. A call of cbor2 costs twenty times what these few bytes do."""
+    if isinstance(value, bytes):
+        return _head(_BYTES, len(value)) + value
+    if isinstance(value, str):
+        text = value.encode()
+        return _head(_TEXT, len(text)) + text
+    if type(value) is int and -(2**64) <= value < 2**64:
+        return _head(_UINT, value) if value >= 0 else _head(_NEGATIVE, -1 - value)
+    return cbor2.dumps(value, canonical=True)
+
+
 def _head(major: int, argument: int) -> bytes:
-    head = cbor2.dumps(argument)
-    return bytes([head[0] | major << 5]) + head[1:]
+    """Major type and argument in their shortest form (RFC 8949, 3)."""
+    if argument < 24:
+        return bytes([major << 5 | argument])
+    for code, size in _SIZES:
+        if argument < 1 << 8 * size:
+            return bytes([major << 5 | code]) + argument.to_bytes(size, "big")
+    raise OverflowError(f"{argument} does not fit a CBOR head")
 
 
 class _Walk:

@@ -5,7 +5,7 @@ What the device says about it is in `device_words`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import structlog
@@ -18,22 +18,34 @@ from orchestrator.models import Deployment, DeploymentPurpose, RolloutStatus, Wa
 from orchestrator.policy.lifecycle import BEFORE_INSTALLED, ON_ITS_WAY
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.deployment_changes import DeploymentChanges, locked
-from orchestrator.services.device_words import apply_report, apply_reports, apply_state
+from orchestrator.services.device_words import (
+    apply_report,
+    apply_reports,
+    apply_state,
+    apply_states,
+)
 from orchestrator.services.manifests import (
     ManifestImpossible,
+    Orders,
     block_exponents,
     desired_manifest,
+    number,
 )
 from registry.models import Device, DeviceStatus
+from registry.services.pieces import chunks
 
 __all__ = [
     "ManifestImpossible",
+    "Orders",
     "apply_report",
     "apply_reports",
     "apply_state",
+    "apply_states",
     "attach_manifest",
+    "attach_manifests",
     "cancel_for_device",
     "desired_manifest",
+    "number",
     "open_artifacts",
     "open_desired",
     "pending_manifests",
@@ -42,6 +54,17 @@ __all__ = [
 
 log = structlog.get_logger(__name__)
 
+# Fetched once for all that share them: a variant's description is long.
+_SHARED = (
+    "variant__artifact",
+    "variant__release__model",
+    "variant__self_test",
+    "variant__measurements__runtime",
+    "variant__measurements__board",
+    "variant__measurements__device__profile__board",
+    "device__profile__board",
+    "device__profile__firmware__runtime",
+)
 _SENDABLE = Q(
     wave__status__in=[WaveStatus.RUNNING, WaveStatus.SUCCEEDED],
     wave__rollout__status=RolloutStatus.RUNNING,
@@ -62,19 +85,9 @@ def pending_manifests(now: datetime | None = None, limit: int = 200) -> list[Dep
     admitted = _admitted(waiting)
     if not admitted:
         return []
-    rows = waiting.filter(variant__artifact_id__in=admitted).select_related(
-        "variant__artifact",
-        "variant__release__model",
-        "variant__self_test",
-        "device__profile__board",
-        "device__profile__firmware__runtime",
-    )
-    rows = rows.prefetch_related(
-        "variant__measurements__runtime",
-        "variant__measurements__board",
-        "variant__measurements__device__profile__board",
-    )
-    return list(rows.order_by("wave__started_at", "created_at", "pk")[:limit])
+    rows = waiting.filter(variant__artifact_id__in=admitted)
+    rows = rows.order_by("wave__started_at", "created_at", "pk").select_related("device")
+    return list(rows.defer("device__td", "reasons").prefetch_related(*_SHARED)[:limit])
 
 
 def _admitted(waiting: QuerySet[Deployment]) -> list[str]:
@@ -104,22 +117,30 @@ def _retained_bytes(size: int) -> int:
 
 
 def attach_manifest(deployment: Deployment, envelope: bytes, now: datetime | None = None) -> bool:
-    """Keep the signed envelope; from here the device is notified. False where it came too late.
+    """Keep one signed envelope as `attach_manifests` does. False where it came too late."""
+    return attach_manifests([(deployment, envelope)], now or timezone.now()) == 1
+
+
+def attach_manifests(signed: Sequence[tuple[Deployment, bytes]], now: datetime) -> int:
+    """Keep signed envelopes; from here the devices are notified. Returns how many came in time.
 
     The condition on `sequence` lets only the newest number through when two signed at once, and
     that on the status keeps an order from going out that was cancelled while it was signed.
     """
-    with transaction.atomic():
-        signed = Deployment.objects.filter(
-            pk=deployment.pk, status=DeploymentStatus.PENDING, sequence=deployment.sequence
-        )
-        rows = locked(signed)
-        for row in rows:
-            Deployment.objects.filter(pk=row.pk).update(manifest=envelope)
-            changes = DeploymentChanges(now or timezone.now())
-            changes.move(row, DeploymentStatus.NOTIFIED)
-            changes.write()
-        return bool(rows)
+    attached = 0
+    for chunk in chunks(signed):
+        envelopes = {(each.pk, each.sequence): envelope for each, envelope in chunk}
+        with transaction.atomic():
+            pending = Deployment.objects.filter(status=DeploymentStatus.PENDING)
+            rows = locked(pending.filter(pk__in=[each.pk for each, _ in chunk]))
+            current = [row for row in rows if (row.pk, row.sequence) in envelopes]
+            changes = DeploymentChanges(now)
+            for row in current:
+                row.manifest = envelopes[row.pk, row.sequence]
+                changes.move(row, DeploymentStatus.NOTIFIED)
+            Deployment.objects.bulk_update(current, ["manifest"])
+            attached += changes.write()
+    return attached
 
 
 def refuse_to_send(deployment: Deployment, why: str, now: datetime | None = None) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -21,6 +22,7 @@ from orchestrator.protocol.messages import DeploymentStatus, Report, State
 from orchestrator.services.deployment_changes import MAX_DETAIL, DeploymentChanges, locked
 from registry.models import Device, Variant
 from registry.services.inventory import set_installed
+from registry.services.pieces import chunks
 
 log = structlog.get_logger(__name__)
 
@@ -84,30 +86,47 @@ def _note_stray(device: Device, report: Report) -> None:
 
 
 def apply_state(device: Device, state: State, now: datetime) -> bool:
-    """Take a device's level: what runs. Returns whether a deployment changed its status.
+    """Take one device's level; returns whether a deployment changed its status."""
+    return apply_states([(device, state)], now) > 0
 
-    A device that runs the desired digest under the desired sequence number is installed, whatever
-    reports were lost; one that runs another after that went back.
+
+def apply_states(batch: Sequence[tuple[Device, State]], now: datetime) -> int:
+    """Take devices' levels, what runs, in the order in which they came, in one transaction.
+
+    Returns how many deployments changed their status. A device that runs the desired digest under
+    the desired sequence number is installed, whatever reports were lost; one that runs another
+    after that went back.
     """
-    seen = Running(state.digest, state.sequence)
     with transaction.atomic():
-        published = Deployment.objects.filter(
-            device=device, is_open=True, sequence__isnull=False, manifest__isnull=False
-        )
+        published = _published(batch)
         changes = DeploymentChanges(now)
-        deployments = locked(published)
-        for deployment in deployments:
-            _level(changes, deployment, seen)
+        for device, state in batch:
+            seen = Running(state.digest, state.sequence)
+            for deployment in published.get(device.pk, ()):
+                _level(changes, deployment, seen)
         changed = changes.write()
-        _note_running(device, state.digest, deployments, now)
-        return changed > 0
+        newest = {device: state.digest for device, state in batch}
+        _note_running(newest, published, now)
+        return changed
+
+
+def _published(batch: Sequence[tuple[Device, State]]) -> dict[int, list[Deployment]]:
+    """By device key, its open deployments with a signed manifest."""
+    published = Deployment.objects.filter(
+        is_open=True, sequence__isnull=False, manifest__isnull=False
+    )
+    by_device: dict[int, list[Deployment]] = defaultdict(list)
+    for chunk in chunks(sorted({device.pk for device, _ in batch})):
+        for deployment in locked(published.filter(device__in=chunk)):
+            by_device[deployment.device_id].append(deployment)
+    return by_device
 
 
 def _level(changes: DeploymentChanges, deployment: Deployment, seen: Running) -> None:
     if deployment.variant is None or deployment.sequence is None:
         return
     wanted = Running(deployment.variant.artifact_id, deployment.sequence)
-    outcome = reconcile(DeploymentStatus(deployment.status), wanted, seen)
+    outcome = reconcile(changes.status_of(deployment), wanted, seen)
     if isinstance(outcome, Transition):
         went_back = outcome.status is DeploymentStatus.ROLLED_BACK
         code = "reverted" if went_back else "ok"
@@ -115,17 +134,25 @@ def _level(changes: DeploymentChanges, deployment: Deployment, seen: Running) ->
 
 
 def _note_running(
-    device: Device, digest: str | None, deployments: Iterable[Deployment], now: datetime
+    newest: Mapping[Device, str | None],
+    published: Mapping[int, Sequence[Deployment]],
+    now: datetime,
 ) -> None:
     """The inventory says what runs, also where that is the outcome of no open deployment."""
-    current = Device.objects.select_related("installed").get(pk=device.pk)
-    if (current.installed.artifact_id if current.installed else None) == digest:
-        return
-    variant = _variant_of(digest, deployments)
-    if variant is None and digest is not None:
-        log.warning("unknown_digest_runs", device=device.device_id, digest=digest)
-    if variant != current.installed:
-        set_installed(current, variant, now)
+    known: dict[int, tuple[int | None, str | None]] = {}
+    for chunk in chunks([device.pk for device in newest]):
+        rows = Device.objects.filter(pk__in=chunk)
+        columns = rows.values_list("pk", "installed_id", "installed__artifact_id")
+        known |= {key: (variant, artifact) for key, variant, artifact in columns}
+    for device, digest in newest.items():
+        installed, artifact = known[device.pk]
+        if artifact == digest:
+            continue
+        variant = _variant_of(digest, published.get(device.pk, ()))
+        if variant is None and digest is not None:
+            log.warning("unknown_digest_runs", device=device.device_id, digest=digest)
+        if (variant.pk if variant else None) != installed:
+            set_installed(device, variant, now)
 
 
 def _variant_of(digest: str | None, deployments: Iterable[Deployment]) -> Variant | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from ontology.facts import Metric
@@ -18,9 +20,11 @@ from orchestrator.models import Deployment, DeviceShadow, SequenceCounter
 from orchestrator.protocol.blocks import WHOLE_FILE
 from orchestrator.protocol.manifest import VENDOR_ID, Manifest, class_id
 from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.protocol.self_test import SelfTest
 from orchestrator.services.self_tests import self_test_of
-from registry.models import Artifact, CapabilityProfile, NoArtifact, Variant
+from registry.models import CapabilityProfile, NoArtifact, Variant
 from registry.projection.facts import need_of
+from registry.services.pieces import CHUNK, chunks
 from registry.services.profiles import capacity_of
 
 log = structlog.get_logger(__name__)
@@ -38,24 +42,90 @@ class ManifestImpossible(Exception):
 def desired_manifest(deployment: Deployment, now: datetime | None = None) -> Manifest:
     """The order that this deployment stands for, with a sequence number never used before.
 
-    The number is kept on the row before anything is signed: a crash wastes a number, it never
-    signs one twice. Raises ManifestImpossible where the device or the variant lacks a fact that
-    the device will check.
+    Raises ManifestImpossible where the device or the variant lacks a fact that the device will
+    check.
     """
-    variant, artifact, profile = _parts(deployment)
-    self_test = self_test_of(variant)
+    number([deployment])
+    return Orders(now or timezone.now()).order(deployment)
+
+
+def number(deployments: Sequence[Deployment]) -> None:
+    """Give each a sequence number never used before, greater than what its device has accepted.
+
+    The numbers are kept on the rows before anything is signed: a crash wastes numbers, it never
+    signs one twice.
+    """
+    accepted = _accepted_sequences(deployments)
     with transaction.atomic():
-        deployment.sequence = next_sequence(_accepted_sequence(deployment))
-        pending = Deployment.objects.filter(pk=deployment.pk, status=DeploymentStatus.PENDING)
-        pending.update(sequence=deployment.sequence)
-    return Manifest(
-        vendor_id=VENDOR_ID,
+        floors = [accepted.get(deployment.device_id, 0) for deployment in deployments]
+        for deployment, sequence in zip(deployments, next_sequences(floors), strict=True):
+            deployment.sequence = sequence
+        pending = Deployment.objects.filter(status=DeploymentStatus.PENDING)
+        pending.bulk_update(deployments, ["sequence"], batch_size=CHUNK)
+
+
+class Orders:
+    """Makes manifests; what the devices of one profile share is worked out once for all."""
+
+    def __init__(self, now: datetime) -> None:
+        self._issued_at = int(now.timestamp())
+        self._shared: dict[tuple[int, int], _Shared] = {}
+
+    def order(self, deployment: Deployment) -> Manifest:
+        """The order of a numbered deployment; ManifestImpossible as in `desired_manifest`."""
+        shared = self._of(deployment)
+        return Manifest(
+            vendor_id=VENDOR_ID,
+            class_id=shared.class_id,
+            device_id=deployment.device.device_id,
+            deployment=deployment.pk,
+            sequence=deployment.sequence or 0,
+            issued_at=self._issued_at,
+            expires_at=int(deployment.expires_at.timestamp()),
+            digest=shared.digest,
+            size=shared.size,
+            block_exponents=shared.block_exponents,
+            arena_bytes=shared.arena_bytes,
+            operators=shared.operators,
+            runtime=shared.runtime,
+            input_shape=shared.input_shape,
+            output_shape=shared.output_shape,
+            self_test=shared.self_test,
+        )
+
+    def _of(self, deployment: Deployment) -> _Shared:
+        variant, profile = deployment.variant, deployment.device.profile
+        if variant is None or profile is None:
+            raise ManifestImpossible(f"{deployment.device} or its variant is not described.")
+        key = (variant.pk, profile.pk)
+        if key not in self._shared:
+            self._shared[key] = _shared(variant, profile)
+        return self._shared[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the manifests of one variant say to every device of one profile."""
+
+    class_id: UUID
+    digest: bytes
+    size: int
+    block_exponents: tuple[int, ...]
+    arena_bytes: int | None
+    operators: dict[str, int]
+    runtime: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    self_test: SelfTest | None
+
+
+def _shared(variant: Variant, profile: CapabilityProfile) -> _Shared:
+    try:
+        artifact = variant.delivered
+    except NoArtifact as error:
+        raise ManifestImpossible(f"{error}.") from error
+    return _Shared(
         class_id=class_id(profile.board.slug),
-        device_id=deployment.device.device_id,
-        deployment=deployment.pk,
-        sequence=deployment.sequence,
-        issued_at=int((now or timezone.now()).timestamp()),
-        expires_at=int(deployment.expires_at.timestamp()),
         digest=bytes.fromhex(artifact.sha256),
         size=artifact.size_bytes,
         block_exponents=block_exponents(artifact.size_bytes),
@@ -64,7 +134,7 @@ def desired_manifest(deployment: Deployment, now: datetime | None = None) -> Man
         runtime=_runtime_name(profile),
         input_shape=_shape(variant, "inputs"),
         output_shape=_shape(variant, "outputs"),
-        self_test=self_test,
+        self_test=self_test_of(variant),
     )
 
 
@@ -75,38 +145,47 @@ def block_exponents(size: int) -> tuple[int, ...]:
 
 
 def next_sequence(above: int = 0) -> int:
-    """A number greater than every one given out before, and than `above` where that is plausible.
+    """One number as of `next_sequences`."""
+    return next_sequences([above])[0]
 
-    A database that was restored from a backup may be behind its devices; `above` is what the
-    device says it has accepted.
+
+def next_sequences(floors: Sequence[int]) -> list[int]:
+    """Rising numbers greater than every one given out before, and each than its floor.
+
+    A database that was restored from a backup may be behind its devices; a floor is what a device
+    says it has accepted, and counts where that is plausible.
     """
     with transaction.atomic():
         SequenceCounter.objects.get_or_create(name=_COUNTER)
         # The update takes the row, so what is read after it is this transaction's own.
         row = SequenceCounter.objects.filter(name=_COUNTER)
-        row.update(value=F("value") + 1)
-        value = row.values_list("value", flat=True).get()
-        if value <= above < value + _PLAUSIBLE_LEAD:
-            row.update(value=Greatest(F("value"), above + 1))
-            return above + 1
-    if above >= value:
-        log.warning("sequence_claim_refused", claimed=above, counter=value)
-    return value
+        row.update(value=F("value") + len(floors))
+        reserved = row.values_list("value", flat=True).get()
+        numbers = _rising(reserved - len(floors), floors)
+        if numbers and numbers[-1] > reserved:
+            row.update(value=numbers[-1])
+    return numbers
 
 
-def _accepted_sequence(deployment: Deployment) -> int:
-    shadow = DeviceShadow.objects.filter(device_id=deployment.device_id)
-    return shadow.values_list("sequence", flat=True).first() or 0
+def _rising(value: int, floors: Sequence[int]) -> list[int]:
+    numbers = []
+    for floor in floors:
+        value += 1
+        if value <= floor < value + _PLAUSIBLE_LEAD:
+            value = floor + 1
+        elif floor >= value:
+            log.warning("sequence_claim_refused", claimed=floor, counter=value)
+        numbers.append(value)
+    return numbers
 
 
-def _parts(deployment: Deployment) -> tuple[Variant, Artifact, CapabilityProfile]:
-    variant, profile = deployment.variant, deployment.device.profile
-    if variant is None or profile is None:
-        raise ManifestImpossible(f"{deployment.device} or its variant is not described.")
-    try:
-        return variant, variant.delivered, profile
-    except NoArtifact as error:
-        raise ManifestImpossible(f"{error}.") from error
+def _accepted_sequences(deployments: Sequence[Deployment]) -> dict[int, int]:
+    """By device key, what each device says that it has accepted."""
+    accepted: dict[int, int] = {}
+    for chunk in chunks([deployment.device_id for deployment in deployments]):
+        shadows = DeviceShadow.objects.filter(device_id__in=chunk)
+        accepted |= dict(shadows.values_list("device_id", "sequence"))
+    return accepted
 
 
 def _runtime_name(profile: CapabilityProfile) -> str:

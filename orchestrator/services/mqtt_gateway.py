@@ -155,11 +155,13 @@ class Gateway:
         for device_id, result in self._certificates.keep_up(self._now()):
             answer = enrolment_answer(device_id, result)
             self._link.publish(answer.topic, answer.payload, answer.retain)
-        self._signing.sign_waiting(self._now())
+        signed = self._signing.sign_waiting(self._now())
+        looked_at = time.monotonic()
         if epoch:
             self._publish_all(epoch)
-        took = time.monotonic() - started
-        self._next_poll = started + max(settings.GATEWAY_POLL_S, took / POLL_SHARE)
+        pause_s = max(settings.GATEWAY_POLL_S, (time.monotonic() - looked_at) / POLL_SHARE)
+        # What was signed may not have been all: the next ones follow after a batch of messages.
+        self._next_poll = started if signed else started + pause_s
 
     def _publish_all(self, epoch: int) -> None:
         """Everything on a new connection, for the broker may be empty; else what has changed."""

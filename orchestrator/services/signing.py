@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 BACK_OFF_MIN_S = 0.5
 BACK_OFF_MAX_S = 15.0
 STORAGE_RETRY_S = 30.0
-MANIFESTS_AT_ONCE = 50
+MANIFESTS_AT_ONCE = 500
 
 
 class Signing:
@@ -45,8 +45,7 @@ class Signing:
         if self._clock() < self._not_before:
             return 0
         try:
-            orders = deployments.pending_manifests(now, limit=MANIFESTS_AT_ONCE)
-            signed = sum(self._sign_manifest(deployment, now) for deployment in orders)
+            signed = self._sign_manifests(now)
             signed += sum(self._sign_task(task, now) for task in learning.pending_tasks())
         except SignerUnreachable as error:
             log.warning("signer_unreachable", error=str(error), retry_in_s=self._back_off_s)
@@ -56,27 +55,35 @@ class Signing:
         self._back_off_s = BACK_OFF_MIN_S
         return signed
 
-    def _sign_manifest(self, deployment: Deployment, now: datetime) -> bool:
-        order = self._order(deployment, now)
-        if order is None:
-            return False
-        try:
-            envelope = self._signer.sign_manifest(order)
-        except SigningRefused as error:
-            _refuse(deployment, str(error), now)
-            return False
-        return deployments.attach_manifest(deployment, envelope, now)
+    def _sign_manifests(self, now: datetime) -> int:
+        """Some hundreds at a time: one transaction numbers them, one keeps what was signed."""
+        waiting = deployments.pending_manifests(now, limit=MANIFESTS_AT_ONCE)
+        ready = [each for each in waiting if self._clock() >= self._unreadable.get(each.pk, 0.0)]
+        if not ready:
+            return 0
+        deployments.number(ready)
+        making = deployments.Orders(now)
+        orders = [(each, self._order(making, each, now)) for each in ready]
+        to_sign = [(each, order) for each, order in orders if order is not None]
+        answers = self._signer.sign_manifests([order for _, order in to_sign])
+        signed: list[tuple[Deployment, bytes]] = []
+        for (deployment, _), answer in zip(to_sign, answers, strict=True):
+            if isinstance(answer, SigningRefused):
+                _refuse(deployment, str(answer), now)
+            else:
+                signed.append((deployment, answer))
+        return deployments.attach_manifests(signed, now)
 
-    def _order(self, deployment: Deployment, now: datetime) -> Manifest | None:
+    def _order(
+        self, making: deployments.Orders, deployment: Deployment, now: datetime
+    ) -> Manifest | None:
         """The manifest to sign. None where there is none now, or none at all: that ends it.
 
         Making one may run the network for its self-test, so anything may go wrong here, and one
         network that cannot run must not keep the others from being sent.
         """
-        if self._clock() < self._unreadable.get(deployment.pk, 0.0):
-            return None
         try:
-            return deployments.desired_manifest(deployment, now)
+            return making.order(deployment)
         except deployments.ManifestImpossible as error:
             _refuse(deployment, str(error), now)
         except OSError as error:

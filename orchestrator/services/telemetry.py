@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -14,7 +13,7 @@ from django.db.models import Q
 from orchestrator.models import DeviceShadow, Telemetry
 from orchestrator.policy.acknowledgement import Kept, Position, acknowledged
 from orchestrator.protocol.messages import Acknowledgement, TelemetryPack
-from orchestrator.services.presence import shadows_of
+from orchestrator.services.presence import save, shadows_of
 from registry.models import Device, DeviceStatus, Variant
 
 log = structlog.get_logger(__name__)
@@ -100,8 +99,7 @@ def _acknowledge(devices: Iterable[Device], now: datetime) -> list[tuple[str, Ac
         reached = _reached(shadow, now)
         shadow.acked_boot, shadow.acked_sequence = reached.boot, reached.sequence
         answers.append((device.device_id, Acknowledgement(reached.boot, reached.sequence)))
-    fields: Any = ["acked_boot", "acked_sequence"]
-    DeviceShadow.objects.bulk_update(shadows.values(), fields, batch_size=100)
+    save(shadows.values(), ["acked_boot", "acked_sequence"])
     return answers
 
 

@@ -7,12 +7,13 @@ waiting could be lost with it, when that one has been read but not yet removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from django.db.models import Q
 
 from registry.models import CapabilityProfile, Device, GraphChange, SubjectKind, Variant
+from registry.services.pieces import chunks
 
 # In place of a key: every subject of the kind. One row, where a fleet of profiles times a shelf of
 # variants would be thousands.
@@ -36,7 +37,10 @@ def mark(kind: SubjectKind, subject: str) -> None:
 
 def mark_all(marks: Iterable[Mark]) -> None:
     """Mark several subjects with as few queries as there are kinds of consequence."""
-    _write(dict.fromkeys(found for each in marks for found in (each, *_consequences(*each))))
+    given = list(marks)
+    devices = [subject for kind, subject in given if kind is SubjectKind.DEVICE]
+    found = [mark for each in given for mark in (each, *_consequences(*each))]
+    _write(dict.fromkeys([*found, *_judged_by_figures_of(devices)]))
 
 
 def _write(marks: Iterable[Mark]) -> None:
@@ -71,8 +75,6 @@ def _consequences(kind: SubjectKind, subject: str) -> Iterator[Mark]:
     elif kind is SubjectKind.RELEASE:
         name, _, number = subject.rpartition("/")
         yield from _variants_of(Q(release__model__name=name, release__number=number))
-    elif kind is SubjectKind.DEVICE:
-        yield from _judged_by_figures_of(subject)
     elif kind is SubjectKind.PROFILE:
         yield SubjectKind.VERDICTS, EVERY
         devices = Device.objects.filter(profile__digest=subject)  # a new profile has none yet
@@ -91,10 +93,11 @@ def _variants_of(owner: Q) -> Iterator[Mark]:
         yield SubjectKind.VARIANT, str(pk)
 
 
-def _judged_by_figures_of(device_id: str) -> Iterator[Mark]:
+def _judged_by_figures_of(device_ids: Sequence[str]) -> Iterator[Mark]:
     """A figure that was taken on a device holds for the board type that its profile names."""
-    variants = Variant.objects.filter(measurements__device__device_id=device_id).distinct()
-    yield from ((SubjectKind.VERDICTS, str(pk)) for pk in variants.values_list("pk", flat=True))
+    for chunk in chunks(device_ids):
+        variants = Variant.objects.filter(measurements__device__device_id__in=chunk).distinct()
+        yield from ((SubjectKind.VERDICTS, str(pk)) for pk in variants.values_list("pk", flat=True))
 
 
 def _profiles_by(kind: SubjectKind, subject: str) -> Q | None:

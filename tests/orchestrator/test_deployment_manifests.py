@@ -156,6 +156,23 @@ def test_an_order_cancelled_while_it_was_signed_does_not_go_out(pending):
     assert not dict(deployments.open_desired())
 
 
+def test_many_are_numbered_and_kept_at_once_each_on_its_own_merits():
+    make_devices(4)
+    started()
+    several = deployments.pending_manifests(NOW)
+    DeviceShadow.objects.create(device=several[1].device, sequence=5000)
+    deployments.number(several)
+    numbers = [deployment.sequence for deployment in several]
+    assert numbers[1] == 5001 and numbers == sorted(set(numbers))
+    renumbered = Deployment.objects.get(pk=several[2].pk)
+    deployments.number([renumbered])
+    deployments.refuse_to_send(several[3], "the signer refuses", NOW)
+    signed = [(each, each.device.device_id.encode()) for each in several]
+    assert deployments.attach_manifests(signed, NOW) == 2
+    sent = {each.device.device_id for each in several[:2]}
+    assert dict(deployments.open_desired()) == {name: name.encode() for name in sent}
+
+
 def test_what_cannot_be_signed_ends_with_its_reason(pending):
     assert deployments.refuse_to_send(pending, "the signer refuses: too large", NOW)
     pending.refresh_from_db()

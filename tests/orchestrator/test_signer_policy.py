@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.signing_policy import Approvals, Ledger, Limits, Signer
+from orchestrator.gateways.signing import MAX_TOGETHER
 from orchestrator.protocol import cbor, learning, manifest
 from tests.contract.samples import AUTHOR, DEVICE, DIGEST, NOW, a_manifest, a_task, trusted
 
@@ -175,3 +176,33 @@ def test_arbitrary_bytes_are_never_signed(signer):
     for payload in (b"\x82\x2f\x58\x20" + bytes(32), b"x" * 100):
         for op, member in (("sign_manifest", "manifest"), ("sign_task", "task")):
             assert "refused" in signer.answer({"op": op, member: payload})
+
+
+def test_several_manifests_get_an_answer_each(signer):
+    orders = [a_manifest(sequence=41), a_manifest(sequence=40), a_manifest(sequence=42)]
+    several = [manifest.encode(order) for order in orders]
+    answers = signer.answer({"op": "sign_manifests", "manifests": [*several, "text"]})["done"]
+    opened = [manifest.open_envelope(answers[place]["done"], KEYS) for place in (0, 2)]
+    assert opened == [orders[0], orders[2]]
+    assert "sequence 40 is not higher than 41" in answers[1]["refused"]
+    assert "refused" in answers[3]
+    assert "not higher than 42" in ask_manifest(signer, sequence=42, size=1)["refused"]
+
+
+def test_more_manifests_than_a_frame_holds_are_refused_together(signer):
+    several = [manifest.encode(a_manifest(sequence=n)) for n in range(1, MAX_TOGETHER + 2)]
+    refused = signer.answer({"op": "sign_manifests", "manifests": several})["refused"]
+    assert f"more than {MAX_TOGETHER}" in refused
+    assert "done" in ask_manifest(signer, sequence=1), "nothing of it was remembered"
+
+
+def test_what_a_batch_records_is_all_on_disk_or_nothing_of_it(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    with pytest.raises(RuntimeError), ledger.together():
+        ledger.record("pump-1", 7, b"x")
+        raise RuntimeError("the disk is full")
+    assert ledger.last("pump-1") is None
+    with ledger.together():
+        ledger.record("pump-1", 7, b"x")
+    ledger.close()
+    assert Ledger(tmp_path / "ledger.sqlite3").last("pump-1") == (7, b"x")

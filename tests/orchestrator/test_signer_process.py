@@ -24,6 +24,7 @@ from deploy.certificate_policy import CertificateLimits
 from orchestrator.gateways.certificates import CertificateClient
 from orchestrator.gateways.signing import (
     MAX_FRAME_BYTES,
+    MAX_TOGETHER,
     SignerUnreachable,
     SigningClient,
     SigningRefused,
@@ -106,6 +107,16 @@ def test_manifests_and_tasks_are_signed_with_the_published_key(process, installa
     assert manifest.open_envelope(envelope, installation.keys()) == order
     task = a_task(issued_at=order.issued_at, expires_at=order.expires_at)
     assert learning.open_task(installation.client().sign_task(task), installation.keys()) == task
+
+
+def test_many_manifests_are_signed_in_the_order_in_which_they_were_given(process, installation):
+    orders = [fresh_manifest(sequence=number) for number in range(1, 2 * MAX_TOGETHER)]
+    orders.insert(3, fresh_manifest(digest=b"short"))
+    answers = installation.client().sign_manifests(orders)
+    assert isinstance(answers.pop(3), SigningRefused)
+    del orders[3]
+    keys = installation.keys()
+    assert [manifest.open_envelope(answer, keys) for answer in answers] == orders
 
 
 def test_its_public_key_is_where_verifiers_look(process, installation):
