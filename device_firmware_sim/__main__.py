@@ -95,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--world", type=Path, metavar="FILE", help="JSON of what surrounds all devices")
     add("--samples-per-second", type=float, default=2.0, metavar="R", help="each (%(default)s)")
     add("--samples-per-pack", type=_positive, default=20, metavar="N", help="(%(default)s)")
+    add(
+        "--arena-error",
+        action="append",
+        default=[],
+        metavar="[DEVICE=]FACTOR",
+        help="what a network that nobody measured takes, as a factor of what is reckoned (1)",
+    )
+    add("--measured-arenas", type=Path, metavar="FILE", help="JSON {SHA-256: bytes of arena}")
     add("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser
 

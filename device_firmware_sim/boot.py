@@ -15,7 +15,7 @@ from uuid import UUID
 import cbor2
 
 from device_firmware_sim.flash import Flash, Record, Region
-from orchestrator.protocol.messages import DeploymentStatus, ResultCode
+from orchestrator.protocol.messages import DeploymentStatus, ResultCode, Shortage
 
 _WRITTEN = b"\x00"
 _JOURNAL_HEADER_BYTES = 41
@@ -37,6 +37,7 @@ class Outcome:
     status: DeploymentStatus
     code: ResultCode
     detail: str = ""
+    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +148,11 @@ def _journal_header(image: Image, exponent: int) -> bytes:
 
 
 def _outcome(fields: dict[str, Any]) -> Outcome:
+    shortage = fields.get("shortage")  # not in the records of older builds
     return Outcome(
         UUID(bytes=fields["deployment"]),
         DeploymentStatus(fields["status"]),
         ResultCode(fields["code"]),
         fields["detail"],
+        None if shortage is None else Shortage(**shortage),
     )

@@ -14,18 +14,25 @@ from device_firmware_sim.boot import (
 from device_firmware_sim.flash import Flash
 from device_firmware_sim.runtime import Network, NetworkRefused, Runtime
 from orchestrator.protocol.manifest import Manifest
-from orchestrator.protocol.messages import DeploymentStatus, ResultCode
+from orchestrator.protocol.messages import DeploymentStatus, ResultCode, Shortage
 from orchestrator.protocol.self_test import self_test_input, self_test_passes
 
 
 class UpdateFailed(Exception):
     """An update ends here and the old network runs on; the status says how, the code why."""
 
-    def __init__(self, status: DeploymentStatus, code: ResultCode, detail: str) -> None:
+    def __init__(
+        self,
+        status: DeploymentStatus,
+        code: ResultCode,
+        detail: str,
+        shortage: Shortage | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.shortage = shortage
 
 
 def boot_up(flash: Flash, runtime: Runtime) -> tuple[BootRecord, Network | None]:
@@ -49,7 +56,9 @@ def examine(data: bytes, manifest: Manifest, runtime: Runtime) -> Network:
     try:
         network = runtime.load(data)
     except NetworkRefused as refused:
-        raise UpdateFailed(DeploymentStatus.REJECTED, refused.code, refused.detail) from refused
+        raise UpdateFailed(
+            DeploymentStatus.REJECTED, refused.code, refused.detail, refused.shortage
+        ) from refused
     _check_shapes(network, manifest)
     _check_self_test(network, manifest)
     return network

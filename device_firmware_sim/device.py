@@ -17,6 +17,7 @@ from device_firmware_sim.builds import Build
 from device_firmware_sim.flash import Flash
 from device_firmware_sim.joining import Joining
 from device_firmware_sim.learning.learner import Learner
+from device_firmware_sim.measured import measured_arenas
 from device_firmware_sim.runtime import Runtime
 from device_firmware_sim.sampling import Sampler
 from device_firmware_sim.sensors import Camera
@@ -47,7 +48,8 @@ class Setup:
 
     `keys` are the public keys whose orders it follows, by key id; where there are `authors`, one of
     those must have signed an update as well. `arena_error` scales its own
-    count of a network's memory and `measured_arena` overrides it: see `runtime.Runtime`.
+    count of a network's memory and `measured_arena` overrides it: see `runtime.Runtime`. None
+    stands for what was measured under the build's kernels.
     """
 
     device_id: str
@@ -60,7 +62,7 @@ class Setup:
     samples_per_second: float = 0.0
     samples_per_pack: int = 20
     arena_error: float = 1.0
-    measured_arena: Mapping[str, int] = field(default_factory=dict)
+    measured_arena: Mapping[str, int] | None = None
     authors: Mapping[bytes, cose.PublicKey] = field(default_factory=dict)
 
 
@@ -76,7 +78,7 @@ class Device:
             build.kernels,
             build.operators,
             build.arena_budget_bytes,
-            setup.measured_arena,
+            _measured_arena(setup),
             setup.arena_error,
         )
         self._joining = Joining(self.device_id, setup.token, flash.identity, setup.enrol_password)
@@ -266,3 +268,9 @@ class Device:
     def _presence(self, *, online: bool) -> Publish:
         payload = encode_online(Online(online, self.boot))
         return Publish(topics.online(self.device_id), payload, retain=True)
+
+
+def _measured_arena(setup: Setup) -> Mapping[str, int]:
+    if setup.measured_arena is not None:
+        return setup.measured_arena
+    return measured_arenas(setup.build.kernels)

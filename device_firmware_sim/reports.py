@@ -7,7 +7,7 @@ from uuid import UUID
 from device_firmware_sim.actions import Publish
 from orchestrator.protocol import topics
 from orchestrator.protocol.encoding import encode_report
-from orchestrator.protocol.messages import DeploymentStatus, Report, ResultCode
+from orchestrator.protocol.messages import DeploymentStatus, Report, ResultCode, Shortage
 
 
 class Reporter:
@@ -25,6 +25,7 @@ class Reporter:
         code: ResultCode = ResultCode.OK,
         detail: str = "",
         progress: float = 0.0,
+        shortage: Shortage | None = None,
     ) -> Publish:
         """A report; `deployment` and `sequence` are None where the order could not be read."""
         report = Report(
@@ -35,5 +36,6 @@ class Reporter:
             sequence=sequence,
             progress=progress,
             detail=detail,
+            shortage=shortage,
         )
         return Publish(self._topic, encode_report(report))

@@ -20,7 +20,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from device_firmware_sim.memory import Graph, OperatorFact, TensorFact, arena_bytes
-from orchestrator.protocol.messages import ResultCode
+from orchestrator.protocol.messages import ResultCode, Shortage
 
 Floats = NDArray[np.float32]
 
@@ -28,10 +28,11 @@ Floats = NDArray[np.float32]
 class NetworkRefused(Exception):
     """The file is not for this device; `code` says why in the protocol's terms."""
 
-    def __init__(self, code: ResultCode, detail: str) -> None:
+    def __init__(self, code: ResultCode, detail: str, shortage: Shortage | None = None) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.shortage = shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,9 @@ class Network:
 class Runtime:
     """What one build runs networks with, and how it judges their memory.
 
-    `measured_arena` gives the arena of known artifacts by hex digest, where somebody measured it;
-    every other network is judged by `memory.arena_bytes`, times `arena_error` (1 is no error: tests
-    inject others).
+    `measured_arena` gives the arena of known artifacts by hex digest, where somebody measured it
+    (`measured.py`); every other network is judged by `memory.arena_bytes`, times `arena_error`: 1
+    is no error, others stand for a board that needs more, or less, than anybody foresaw.
     """
 
     kernels: str
@@ -151,6 +152,7 @@ class Runtime:
                 ResultCode.ARENA_TOO_SMALL,
                 f"by this device's own count the file needs {arena} bytes of arena, "
                 f"{self.arena_budget_bytes} are there",
+                Shortage(arena, self.arena_budget_bytes),
             )
         return network
 
@@ -159,7 +161,7 @@ class Runtime:
         measured = self.measured_arena.get(network.digest.hex())
         if measured is not None:
             return measured
-        return round(arena_bytes(network.graph, self.kernels) * self.arena_error)
+        return math.ceil(arena_bytes(network.graph, self.kernels) * self.arena_error)
 
 
 _loaded: weakref.WeakValueDictionary[bytes, Network] = weakref.WeakValueDictionary()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,14 @@ from device_firmware_sim.device import Device, Setup
 from device_firmware_sim.flash import Flash
 from device_firmware_sim.fleet import Member
 from device_firmware_sim.loop import Clock, Loop
+from device_firmware_sim.measured import (
+    EVERY_DEVICE,
+    FactsError,
+    error_of,
+    measured_arenas,
+    read_arenas,
+    read_errors,
+)
 from device_firmware_sim.sensors import Camera, Stream, World, load_stream
 from device_firmware_sim.trust import Trust, TrustError, load_trust
 
@@ -40,6 +48,16 @@ class Options:
     world: Path | None
     samples_per_second: float
     samples_per_pack: int
+    arena_error: Sequence[str] = ()
+    measured_arenas: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """Arenas by digest, and factors of reckoned ones by device."""
+
+    arenas: Mapping[str, int]
+    errors: Mapping[str, float]
 
 
 def assemble(options: Options) -> Loop:
@@ -49,10 +67,11 @@ def assemble(options: Options) -> Loop:
     trust = _trust(options.trust)
     tokens = _tokens(options.tokens)
     password = _password(options.enrol_password_file)
+    truth = _truth(options)
     stream = None if options.stream is None else load_stream(options.stream)
     links = []
     for position, member in enumerate(options.members):
-        setup = _setup(options, member, trust, tokens, password)
+        setup = _setup(options, member, trust, tokens, password, truth)
         device = _device(setup, member, stream, world, options.state_dir, clock.now())
         if not (device.is_member or setup.token):
             raise OptionError(f"--tokens has none for {member.device_id}, which has to enrol")
@@ -96,6 +115,7 @@ def _setup(
     trust: Trust,
     tokens: Mapping[str, str],
     password: str,
+    truth: _Truth,
 ) -> Setup:
     return Setup(
         device_id=member.device_id,
@@ -108,7 +128,26 @@ def _setup(
         port=options.port,
         samples_per_second=options.samples_per_second,
         samples_per_pack=options.samples_per_pack,
+        arena_error=error_of(member.device_id, truth.errors),
+        measured_arena={**measured_arenas(member.build.kernels), **truth.arenas},
     )
+
+
+def _truth(options: Options) -> _Truth:
+    """What the command line says of the devices' memory; OptionError."""
+    path = options.measured_arenas
+    try:
+        arenas = {} if path is None else read_arenas(path)
+    except FactsError as error:
+        raise OptionError(f"--measured-arenas {path}: {error}") from error
+    try:
+        errors = read_errors(options.arena_error)
+    except FactsError as error:
+        raise OptionError(f"--arena-error: {error}") from error
+    known = {member.device_id for member in options.members} | {EVERY_DEVICE}
+    for device in errors.keys() - known:
+        raise OptionError(f"--arena-error: there is no device {device!r}")
+    return _Truth(arenas, errors)
 
 
 def _device(

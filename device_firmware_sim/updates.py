@@ -28,7 +28,7 @@ from device_firmware_sim.reports import Reporter
 from device_firmware_sim.runtime import Runtime
 from orchestrator.protocol import acceptance, cose
 from orchestrator.protocol.manifest import VENDOR_ID, Manifest, class_id, open_envelope
-from orchestrator.protocol.messages import DeploymentStatus, ResultCode
+from orchestrator.protocol.messages import DeploymentStatus, ResultCode, Shortage
 from orchestrator.protocol.refusal import ManifestError
 from orchestrator.protocol.topics import Topic
 
@@ -149,7 +149,7 @@ class Updater:
             return False
         if manifest.sequence > boot.sequence:
             return False
-        self._say(manifest, outcome.status, outcome.code, outcome.detail)
+        self._say_outcome(manifest, outcome)
         return True
 
     def _follow(self, manifest: Manifest, now: float) -> None:
@@ -222,25 +222,31 @@ class Updater:
         self._settle(manifest, outcome, record or self.boot)
 
     def _conclude(
-        self, manifest: Manifest, status: DeploymentStatus, code: ResultCode, detail: str
+        self,
+        manifest: Manifest,
+        status: DeploymentStatus,
+        code: ResultCode,
+        detail: str,
+        shortage: Shortage | None = None,
     ) -> None:
         """The update has failed; the network that runs is the one that ran before."""
         if code is ResultCode.BAD_DIGEST:
             self._journal.forget()
-        self._settle(manifest, Outcome(manifest.deployment, status, code, detail), self.boot)
+        outcome = Outcome(manifest.deployment, status, code, detail, shortage)
+        self._settle(manifest, outcome, self.boot)
 
     def _settle(self, manifest: Manifest, outcome: Outcome, record: BootRecord) -> None:
         """Store how it ended, and only then say so: a word that is out is never taken back."""
         self._store(replace(record, settled=manifest.sequence, pending=None, outcome=outcome))
         self._let_go()
-        self._say(manifest, outcome.status, outcome.code, outcome.detail, progress=1.0)
+        self._say_outcome(manifest, outcome)
 
     def _guard(self, step: Callable[[Manifest], None], manifest: Manifest) -> None:
         """Run a step of an update; what can go wrong in it ends the update, not the device."""
         try:
             step(manifest)
         except UpdateFailed as failed:
-            self._conclude(manifest, failed.status, failed.code, failed.detail)
+            self._conclude(manifest, failed.status, failed.code, failed.detail, failed.shortage)
         except DownloadFailed as failed:
             self._conclude(manifest, DeploymentStatus.FAILED, ResultCode.BAD_BLOCK, str(failed))
         except FlashError as failed:
@@ -261,6 +267,10 @@ class Updater:
         self._reported = self._download.progress
         self._say(manifest, DeploymentStatus.DOWNLOADING, progress=self._reported)
 
+    def _say_outcome(self, manifest: Manifest, outcome: Outcome) -> None:
+        """How it ended, now and whenever the order comes again."""
+        self._say(manifest, outcome.status, outcome.code, outcome.detail, 1.0, outcome.shortage)
+
     def _say(
         self,
         manifest: Manifest | None,
@@ -268,10 +278,11 @@ class Updater:
         code: ResultCode = ResultCode.OK,
         detail: str = "",
         progress: float = 0.0,
+        shortage: Shortage | None = None,
     ) -> None:
         deployment = None if manifest is None else manifest.deployment
         sequence = None if manifest is None else manifest.sequence
-        word = self._reporter.word(deployment, sequence, status, code, detail, progress)
+        word = self._reporter.word(deployment, sequence, status, code, detail, progress, shortage)
         self.last_word = word
         self._out.append(word)
 

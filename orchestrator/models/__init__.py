@@ -1,5 +1,6 @@
 """What changes in the fleet: rollouts, deployments, telemetry, learning, jobs."""
 
+from orchestrator.models.arena import ArenaReport
 from orchestrator.models.certificates import DeviceCertificate
 from orchestrator.models.coordination import Lease, SelfTestVector, SequenceCounter
 from orchestrator.models.delivery import (
@@ -17,6 +18,7 @@ from orchestrator.models.learning import DriftAlert, LearningStatus, LearningTas
 from orchestrator.models.traffic import DeviceShadow, DroppedMessage, Telemetry
 
 __all__ = [
+    "ArenaReport",
     "Deployment",
     "DeploymentEvent",
     "DeploymentPurpose",

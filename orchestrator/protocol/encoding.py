@@ -30,6 +30,7 @@ from orchestrator.protocol.messages import (
     Online,
     Report,
     ResultCode,
+    Shortage,
     State,
 )
 from orchestrator.protocol.strict_json import dump_object, load_json
@@ -152,7 +153,9 @@ def encode_report(report: Report) -> bytes:
     """JSON; a detail beyond its limit is cut, because the report itself must arrive."""
     deployment = None if report.deployment is None else str(report.deployment)
     cut = report.detail[:MAX_DETAIL_CHARS]
-    return dump_object(asdict(report) | {"deployment": deployment, "detail": cut})
+    members = asdict(report) | {"deployment": deployment, "detail": cut}
+    shortage = members.pop("shortage") or {}
+    return dump_object(members | shortage)
 
 
 def decode_report(payload: bytes) -> Report:
@@ -166,7 +169,15 @@ def decode_report(payload: bytes) -> Report:
         sequence=fields.integer("sequence") if fields.has("sequence") else None,
         progress=fields.number("progress", 0, 1) if fields.has("progress") else 0.0,
         detail=fields.text("detail", MAX_DETAIL_CHARS) if fields.has("detail") else "",
+        shortage=_shortage(fields),
     )
+
+
+def _shortage(fields: Fields) -> Shortage | None:
+    """Both members or neither."""
+    if not (fields.has("need_bytes") or fields.has("have_bytes")):
+        return None
+    return Shortage(fields.integer("need_bytes"), fields.integer("have_bytes"))
 
 
 def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:

@@ -107,8 +107,20 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """How much memory a device found that a network needs, and how much it has, in bytes."""
+
+    need_bytes: int
+    have_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """Progress of one deployment. `deployment` is None where the manifest could not be read."""
+    """Progress of one deployment. `deployment` is None where the manifest could not be read.
+
+    `shortage` comes with `arena_too_small` where it is the device's own reckoning, not the
+    manifest's figure.
+    """
 
     deployment: UUID | None
     status: DeploymentStatus
@@ -117,6 +129,7 @@ class Report:
     sequence: int | None = None
     progress: float = 0.0
     detail: str = ""
+    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from orchestrator.policy.lifecycle import (
     advance,
     reconcile,
 )
-from orchestrator.protocol.messages import DeploymentStatus, Report, State
+from orchestrator.protocol.messages import DeploymentStatus, Report, ResultCode, State
+from orchestrator.services import arena_reports
+from orchestrator.services.arena_reports import Refusal
 from orchestrator.services.deployment_changes import MAX_DETAIL, DeploymentChanges, locked
 from registry.models import Device, Variant
 from registry.services.inventory import set_installed
@@ -41,13 +43,16 @@ def apply_reports(batch: Sequence[tuple[Device, Report]], now: datetime) -> int:
     with transaction.atomic():
         known = _reported_deployments(batch)
         changes = DeploymentChanges(now)
+        refusals: list[Refusal] = []
         for device, report in batch:
             deployment = known.get((device.pk, report.deployment))
-            if deployment is not None:
-                _take(changes, deployment, report)
-            else:
+            if deployment is None:
                 _note_stray(device, report)
-        return changes.write()
+            elif _take(changes, deployment, report):
+                refusals += _refusal(deployment, report)
+        changed = changes.write()
+        arena_reports.note(refusals, now)
+        return changed
 
 
 def _reported_deployments(
@@ -58,7 +63,17 @@ def _reported_deployments(
     return {(row.device_id, row.pk): row for row in rows}
 
 
-def _take(changes: DeploymentChanges, deployment: Deployment, report: Report) -> None:
+def _refusal(deployment: Deployment, report: Report) -> list[Refusal]:
+    """What the device found out, where it ended this deployment for want of memory."""
+    rejected = report.status is DeploymentStatus.REJECTED
+    found = rejected and report.code is ResultCode.ARENA_TOO_SMALL
+    if not found or report.shortage is None or deployment.variant is None:
+        return []
+    return [Refusal(deployment.device, deployment.variant, report.shortage)]
+
+
+def _take(changes: DeploymentChanges, deployment: Deployment, report: Report) -> bool:
+    """Whether it brought the deployment into another status."""
     outcome = advance(
         changes.status_of(deployment),
         report.status,
@@ -69,8 +84,10 @@ def _take(changes: DeploymentChanges, deployment: Deployment, report: Report) ->
     if isinstance(outcome, Transition):
         fraction = min(report.progress, 1.0)
         changes.move(deployment, outcome.status, report.code.value, report.detail, fraction)
-    elif isinstance(outcome, Progress):
+        return True
+    if isinstance(outcome, Progress):
         changes.progress(deployment, min(outcome.fraction, 1.0))
+    return False
 
 
 def _note_stray(device: Device, report: Report) -> None:

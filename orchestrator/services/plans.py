@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from orchestrator.models import Rollout
 from orchestrator.policy.refusals import nearest_first, open_questions
 from orchestrator.policy.rollout import split_into_waves
 from orchestrator.protocol.messages import DeploymentStatus
+from orchestrator.services import arena_reports
 from orchestrator.services.targets import RolloutError, devices_of, parse_target
 from registry.models import Device, Variant
 from registry.services.matching import (
@@ -92,9 +93,12 @@ def plan(rollout: Rollout) -> Plan:
     The rollout need not be saved. RolloutError where its target does not hold.
     """
     devices = devices_of(parse_target(rollout.target))
-    choices = _choices(rollout, devices)
+    candidates = _candidates(rollout)
+    shared = _choices(rollout, devices)
+    own = _own_choices(devices, shared, candidates)
+    choices = {**shared, **own}
     running = _running_digests(devices)
-    refusals = _Refusals(_candidates(rollout))
+    refusals = _Refusals(candidates, own)
     shares = [_share(device, choices.get(device.pk), running, refusals) for device in devices]
     return Plan(tuple(_into_waves(shares, rollout)))
 
@@ -123,6 +127,19 @@ def _choices(rollout: Rollout, devices: Sequence[Device]) -> Mapping[int, Choice
     return _judged_alone(devices, rollout.variant)
 
 
+def _own_choices(
+    devices: Sequence[Device], choices: Mapping[int, Choice], candidates: Mapping[str, Variant]
+) -> dict[int, Choice]:
+    """For devices that found a variant too large themselves: the best of the others."""
+    judged = {pk: choice.verdicts for pk, choice in choices.items()}
+    own = {}
+    for device, verdicts in arena_reports.own_verdicts(devices, candidates, judged).items():
+        fitting = (verdict.variant for verdict in verdicts if verdict.answer is Answer.FITS)
+        best = next(fitting, None)
+        own[device] = Choice(candidates[best] if best is not None else None, verdicts)
+    return own
+
+
 def _judged_alone(devices: Sequence[Device], variant: Variant | None) -> dict[int, Choice]:
     """A rollout of one variant: it, or nothing."""
     pairs = assess_all(devices, [variant] if variant is not None else [])
@@ -143,7 +160,7 @@ def _share(
     device: Device, choice: Choice | None, running: Mapping[int, str | None], refusals: _Refusals
 ) -> Assignment:
     if choice is None or choice.variant is None:
-        reasons, detail = refusals.of(choice.verdicts if choice is not None else ())
+        reasons, detail = refusals.of(device, choice.verdicts if choice is not None else ())
         return Assignment(device, DeploymentStatus.NOT_APPLICABLE, reasons=reasons, detail=detail)
     has_it = running.get(device.pk) == choice.variant.artifact_id
     outcome = DeploymentStatus.ALREADY_INSTALLED if has_it else DeploymentStatus.PENDING
@@ -151,16 +168,24 @@ def _share(
 
 
 class _Refusals:
-    """Why nothing fits, told once a profile: devices that share one share their verdicts."""
+    """Why nothing fits, told once a profile: devices that share one share their verdicts.
 
-    def __init__(self, variants: Mapping[str, Variant]) -> None:
+    All but those that have verdicts of their `own`.
+    """
+
+    def __init__(self, variants: Mapping[str, Variant], own: Collection[int]) -> None:
         self._variants = variants
+        self._own = own
         self._told: dict[str, tuple[tuple[dict[str, Any], ...], str]] = {}
 
-    def of(self, verdicts: Sequence[Verdict]) -> tuple[tuple[dict[str, Any], ...], str]:
+    def of(
+        self, device: Device, verdicts: Sequence[Verdict]
+    ) -> tuple[tuple[dict[str, Any], ...], str]:
         """The reasons as rows, nearest variant first, and the nearest variant's in words."""
         if not verdicts:
             return (), _NO_DESCRIPTION
+        if device.pk in self._own:
+            return self._tell(nearest_first(verdicts))
         profile = verdicts[0].profile
         if profile not in self._told:
             self._told[profile] = self._tell(nearest_first(verdicts))

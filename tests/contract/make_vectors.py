@@ -22,6 +22,7 @@ from orchestrator.protocol.messages import (
     Online,
     Report,
     ResultCode,
+    Shortage,
     State,
     TelemetryPack,
 )
@@ -106,6 +107,16 @@ def _manifests() -> dict[str, bytes]:
 def _messages() -> dict[str, bytes]:
     deployment = a_manifest().deployment
     report = Report(deployment, DeploymentStatus.DOWNLOADING, ResultCode.OK, 3, 41, 0.5, "")
+    refusal = Report(
+        deployment,
+        DeploymentStatus.REJECTED,
+        ResultCode.ARENA_TOO_SMALL,
+        3,
+        41,
+        1.0,
+        "too large for this arena",
+        Shortage(5700, 5632),
+    )
     rejected = EnrolmentResult(EnrolmentAnswer.REJECTED, "the token was used before")
     weights = struct.pack("<6f", 0.5, -1.0, 0.25, 2.0, 0.0, -0.125)
     update = LearnUpdate(
@@ -116,6 +127,7 @@ def _messages() -> dict[str, bytes]:
         "online.json": encoding.encode_online(Online(True, 3)),
         "state.json": encoding.encode_state(State(DIGEST.hex(), 1, 41, 3)),
         "report.json": encoding.encode_report(report),
+        "report-arena-too-small.json": encoding.encode_report(refusal),
         "acked.json": encoding.encode_acknowledgement(Acknowledgement(3, 17)),
         "learn-update.cbor": encoding.encode_learn_update(update),
     }

@@ -3,7 +3,8 @@
 Mosquitto, signer, gateway and scheduler run under the supervisor of `manage.py up`, so a changed
 password file reaches the broker as it does there. Lines of JSON on stdin are orders: the words of a
 `manage.py` command, or what an operator does and sees in the admin: `accept DEVICE`, `device
-DEVICE` and `deployments DEVICE`. Each is answered by a line of JSON: what was printed, or the rows.
+DEVICE`, `deployments DEVICE`, `release MODEL FILE ACCURACY...` and `arenas VARIANT`. Each is
+answered by a line of JSON: what was printed, or the rows.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def prepare() -> None:
 def follow(words: list[str]) -> Any:
     from orchestrator.models import Deployment
     from orchestrator.services.enrolment import accept_pending
-    from registry.models import Device
+    from registry.models import Device, Measurement
 
     if words[0] == "accept":
         accept_pending(Device.objects.get(device_id=words[1]), timezone.now())
@@ -49,10 +50,29 @@ def follow(words: list[str]) -> Any:
         return list(rows.values("status", "profile"))
     if words[0] == "deployments":
         rows = Deployment.objects.filter(device__device_id=words[1]).order_by("created_at")
-        return list(rows.values("status", "result_code"))
+        return list(rows.values("status", "result_code", "detail", "variant__name"))
+    if words[0] == "release":
+        return _release(words[1], words[2::2], words[3::2])
+    if words[0] == "arenas":
+        rows = Measurement.objects.filter(variant=words[1], metric="arena_bytes")
+        return list(rows.values("value", "status", "source", "board__slug"))
     printed = io.StringIO()
     call_command(*words, stdout=printed)
     return printed.getvalue()
+
+
+def _release(model: str, files: list[str], accuracies: list[str]) -> dict[str, int]:
+    """A release with a variant a file, the better ones by their stated accuracy; name to key."""
+    from registry.services.networks import open_release, register_variant
+
+    release = open_release(model)
+    rows = [
+        register_variant(
+            release, Path(file).stem, Path(file).read_bytes(), sensors=[], accuracy=float(accuracy)
+        )
+        for file, accuracy in zip(files, accuracies, strict=True)
+    ]
+    return {row.name: row.pk for row in rows}
 
 
 def answer(line: str) -> None:

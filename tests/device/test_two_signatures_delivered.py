@@ -15,8 +15,9 @@ from device_firmware_sim.fleet import default_fleet
 from orchestrator.protocol import topics
 from tests.device.c_client import CClient, missing_tools
 from tests.device.networks import as_tflite, random_dense
+from tests.device.real_server import RealServer, until
 from tests.device.server import MOSQUITTO, ROOT
-from tests.device.test_c_client import Listener, RealServer, until
+from tests.device.test_c_client import Listener
 
 C_DEVICE = "c-5"
 WITHIN_S = 60.0

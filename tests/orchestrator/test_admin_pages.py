@@ -31,6 +31,7 @@ READ_ONLY = {
     "capabilityprofile",
     "graphchange",
     "enrolmenttoken",
+    "arenareport",
     "keyrequest",
     "knowndevice",
     "thingregistration",

@@ -1,0 +1,38 @@
+"""What devices found out about memory."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from registry.models import CapabilityProfile, Device, Variant
+
+
+class ArenaReport(models.Model):
+    """A device refused a variant because, by its own reckoning, it needs more arena than it has.
+
+    It holds for the device as it was then: a device of another profile (new firmware, say) is
+    judged anew.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="arena_reports")
+    variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="arena_reports")
+    profile = models.ForeignKey(
+        CapabilityProfile, on_delete=models.CASCADE, related_name="arena_reports"
+    )
+    need_bytes = models.PositiveBigIntegerField()
+    have_bytes = models.PositiveBigIntegerField()
+    reported_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When an operator took it for true of all such devices"
+    )
+
+    class Meta:
+        ordering = ["-reported_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device", "variant"], name="one_arena_report_of_a_device"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device}: {self.variant} needs {self.need_bytes} B"
