@@ -32,6 +32,7 @@ from deploy.broker_connections import (
     keep_for_later,
 )
 from deploy.broker_rules import Access, AccessRules, RulesError
+from orchestrator.protocol.accounts import may_use_client_id
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,8 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
     async def _admits(self, session: Session) -> bool:
         self._refresh_rules()
         user, secret = session.username, session.password
+        if not may_use_client_id(user or "", session.client_id or ""):
+            return False
         # In a thread: a verifier states its own number of iterations.
         known = await asyncio.to_thread(self._rules.check_login, user, secret)
         session.attributes["tinyfleet.verifier"] = self._rules.verifier(user or "")

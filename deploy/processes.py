@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from pathlib import Path
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
+from deploy import mosquitto
 from deploy.ports import Endpoint
 from deploy.supervisor import ProcessSpec
+from orchestrator.gateways.dynamic_security import security_file
 
 _BIN = Path(sys.executable).parent
 _MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
@@ -53,14 +52,18 @@ def installation() -> list[ProcessSpec]:
 def broker() -> ProcessSpec:
     """Mosquitto where it is installed, else the embedded amqtt; the same rules in both."""
     endpoint = _endpoint("broker")
-    mosquitto = _mosquitto()
-    if mosquitto:
+    program = mosquitto.program()
+    if program:
+        plugin = mosquitto.plugin()
         return ProcessSpec(
             "broker",
-            [mosquitto, "-c", str(_mosquitto_configuration())],
+            [program, "-c", str(mosquitto.configuration(plugin))],
             endpoint=endpoint,
             reload_on=settings.BROKER_DIR / "passwords",
+            before_start=mosquitto.refresh if plugin else None,
+            remark="" if plugin else mosquitto.WITHOUT_PLUGIN,
         )
+    security_file().unlink(missing_ok=True)
     return ProcessSpec(
         "broker",
         [
@@ -72,39 +75,6 @@ def broker() -> ProcessSpec:
         ],
         endpoint=endpoint,
     )
-
-
-def _mosquitto() -> str | None:
-    """Mosquitto's program, or None where amqtt is to serve instead."""
-    if settings.BROKER not in {"auto", "mosquitto", "amqtt"}:
-        raise ImproperlyConfigured(
-            f"TINYFLEET_BROKER={settings.BROKER!r} is none of auto, mosquitto and amqtt"
-        )
-    if settings.BROKER == "amqtt":
-        return None
-    # Debian puts it where a user's PATH does not look.
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    found = shutil.which("mosquitto", path=path)
-    if settings.BROKER == "mosquitto" and found is None:
-        raise ImproperlyConfigured(
-            "TINYFLEET_BROKER=mosquitto, but Mosquitto is not installed; "
-            "install it or choose TINYFLEET_BROKER=amqtt"
-        )
-    return found
-
-
-def _mosquitto_configuration() -> Path:
-    template = settings.BASE_DIR / "deploy" / "broker" / "mosquitto.conf.template"
-    path: Path = settings.BROKER_DIR / "mosquitto.conf"
-    path.write_text(
-        template.read_text().format(
-            host=settings.MQTT_HOST,
-            port=settings.MQTT_PORT,
-            directory=settings.BROKER_DIR,
-            max_message_bytes=settings.BROKER_MAX_MESSAGE_BYTES,
-        )
-    )
-    return path
 
 
 def graph() -> ProcessSpec:

@@ -49,7 +49,8 @@ class ProcessSpec:
     """How to start one process and how to see that it is ready.
 
     Ready is `ready_line` in its log since the start, or the endpoint accepting a connection.
-    `reload_on` names a file whose change is told to the process by SIGHUP, twice.
+    `reload_on` names a file whose change is told to the process by SIGHUP, twice. `before_start` is
+    called before each start, and must not raise. `remark` is for whoever reads what runs.
     """
 
     name: str
@@ -58,7 +59,9 @@ class ProcessSpec:
     ready_line: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     reload_on: Path | None = None
+    before_start: Callable[[], None] | None = None
     url: str = ""
+    remark: str = ""
 
 
 @dataclass(slots=True)
@@ -146,6 +149,8 @@ class Supervisor:
         self._tell()
 
     def _spawn(self, child: _Child) -> None:
+        if child.spec.before_start is not None:
+            child.spec.before_start()
         child.log_offset = child.log_path.stat().st_size if child.log_path.exists() else 0
         with child.log_path.open("ab") as output:
             child.process = subprocess.Popen(

@@ -17,15 +17,16 @@ from django.conf import settings
 
 from orchestrator.models import DeviceCredential
 from orchestrator.protocol import topics
+from orchestrator.protocol.accounts import (
+    DEVICE_READS,
+    DEVICE_WRITES,
+    ENROL_USER,
+    ENROLLING,
+    GATEWAY_USER,
+)
 from orchestrator.protocol.enrolment import SALT_BYTES, check_verifier, make_verifier
 from registry.files import keep_once, replace_whole
 from registry.models import DeviceStatus
-
-GATEWAY_USER = "gateway"
-ENROL_USER = "enrol"
-
-_DEVICE_WRITES = ("td", "online", "state", "report", "telemetry", "learn/update")
-_DEVICE_READS = ("desired", "acked", "learn/task")
 
 
 def gateway_password() -> str:
@@ -71,12 +72,12 @@ def access_list() -> str:
         "",
         f"user {ENROL_USER}",
         f"topic deny {root}/artifacts/#",
-        *(f"topic deny {root}/enrol/{tail}" for tail in _DEVICE_READS),
-        f"topic write {root}/enrol/+",
-        f"topic read {root}/enrol/+/result",
+        *(f"topic deny {root}/enrol/{tail}" for tail in DEVICE_READS),
+        *(f"topic write {topic}" for topic in ENROLLING.publishes),
+        *(f"topic read {topic}" for topic in ENROLLING.reads),
         "",
-        *(f"pattern write {root}/%u/{tail}" for tail in _DEVICE_WRITES),
-        *(f"pattern read {root}/%u/{tail}" for tail in _DEVICE_READS),
+        *(f"pattern write {root}/%u/{tail}" for tail in DEVICE_WRITES),
+        *(f"pattern read {root}/%u/{tail}" for tail in DEVICE_READS),
         f"pattern read {root}/artifacts/#",
     ]
     return "\n".join(lines) + "\n"

@@ -1,5 +1,6 @@
 """What changes in the fleet: rollouts, deployments, telemetry, learning, jobs."""
 
+from orchestrator.models.access import AccessChange
 from orchestrator.models.arena import ArenaReport
 from orchestrator.models.certificates import DeviceCertificate
 from orchestrator.models.coordination import Lease, SelfTestVector, SequenceCounter
@@ -19,6 +20,7 @@ from orchestrator.models.traffic import DeviceShadow, DroppedMessage, Telemetry
 
 __all__ = [
     "ArenaReport",
+    "AccessChange",
     "Deployment",
     "DeploymentEvent",
     "DeploymentPurpose",

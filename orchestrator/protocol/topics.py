@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ROOT = "tinyfleet/v1"
-RESERVED_NAMES = frozenset({"enrol", "artifacts", "gateway"})
+RESERVED_NAMES = frozenset(
+    {"enrol", "artifacts", "gateway", "tinyfleet-gateway", "tinyfleet-access"}
+)
+"""Account names, client ids of the server, and what stands in a device's place in topics."""
+
+ENROLLING_PREFIX = "enrol-"
+"""Of the client ids of those that enrol, so no device's name begins so."""
 MAX_TOPIC_CHARS = 160
 MIN_EXPONENT = 8
 MAX_EXPONENT = 20
@@ -80,7 +86,7 @@ def check_device_id(device: str) -> str:
         raise TopicError(
             f"{_short(device)} is no device id: 1 to 63 of a-z, 0-9 and '-', no '-' at the start"
         )
-    if device in RESERVED_NAMES:
+    if device in RESERVED_NAMES or device.startswith(ENROLLING_PREFIX):
         raise TopicError(f"{device!r} is reserved and cannot be a device id")
     return device
 

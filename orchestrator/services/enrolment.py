@@ -17,7 +17,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from orchestrator.gateways.broker_files import write_password_file
-from orchestrator.models import DeviceCredential, DeviceShadow, EnrolmentToken, KeyRequest
+from orchestrator.models import (
+    AccessChange,
+    DeviceCredential,
+    DeviceShadow,
+    EnrolmentToken,
+    KeyRequest,
+)
 from orchestrator.protocol.encoding import verify_enrolment
 from orchestrator.protocol.messages import Enrolment, EnrolmentAnswer, EnrolmentResult
 from orchestrator.protocol.topics import check_device_id
@@ -76,7 +82,7 @@ def accept_pending(device: Device, now: datetime) -> None:
     accept_device(device.device_id, public_key=device.public_key, at=now)
     if device.public_key:
         known_devices.close(device.device_id, now)
-    transaction.on_commit(write_password_file)
+    _tell_the_broker(device.device_id, admits=True)
 
 
 @transaction.atomic
@@ -117,6 +123,12 @@ def revoke(device: Device, now: datetime | None = None) -> None:
     KeyRequest.objects.filter(device=device).delete()
     DeviceShadow.objects.filter(device=device).update(online=False)
     cancel_for_device(device, now or timezone.now(), "the device was revoked")
+    _tell_the_broker(device.device_id, admits=False)
+
+
+def _tell_the_broker(device_id: str, *, admits: bool, rekeys: bool = False) -> None:
+    """The row stays until the gateway has told the broker, whatever dies after the commit."""
+    AccessChange.objects.create(device_id=device_id, admits=admits, rekeys=rekeys)
     transaction.on_commit(write_password_file)
 
 
@@ -125,8 +137,8 @@ def _answer(enrolment: Enrolment, now: datetime) -> EnrolmentResult:
         return _rejected("the signature was not made with the key that was sent")
     device = Device.objects.filter(device_id=enrolment.device_id).first()
     if device is not None and _is_member(device, enrolment):
-        # Again, because a crash may have come between the commit and the file.
-        transaction.on_commit(write_password_file)
+        # Again, for it may ask because the broker does not know it.
+        _tell_the_broker(device.device_id, admits=True)
         return ACCEPTED
     token = EnrolmentToken.objects.filter(token_sha256=_digest(enrolment.token)).first()
     if token is None and _is_known(device, enrolment, now):
@@ -205,7 +217,7 @@ def _admit(device_id: str, public_key: str, verifier: str, now: datetime) -> Enr
     KeyRequest.objects.filter(device=device).delete()
     known_devices.close(device_id, now)
     _keep_credential(device, verifier, now)
-    transaction.on_commit(write_password_file)
+    _tell_the_broker(device_id, admits=True, rekeys=before is not None)
     return ACCEPTED
 
 

@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from orchestrator.gateways.broker_files import GATEWAY_USER, gateway_password, write_password_file
+from orchestrator.gateways.broker_files import gateway_password, write_password_file
 from orchestrator.gateways.certificates import CertificateClient
 from orchestrator.gateways.mqtt import Account, BrokerLink, Delivery
 from orchestrator.gateways.retained_journal import RetainedJournal
 from orchestrator.gateways.signing import SigningClient, TwoSigners
 from orchestrator.protocol import topics
+from orchestrator.protocol.accounts import GATEWAY_CLIENT_ID, GATEWAY_USER
 from orchestrator.protocol.encoding import encode_acknowledgement
 from orchestrator.protocol.topics import GATEWAY_SUBSCRIPTIONS
 from orchestrator.services import retained, telemetry
@@ -31,7 +32,6 @@ from orchestrator.services.signing import Signing
 
 log = structlog.get_logger(__name__)
 
-CLIENT_ID = "tinyfleet-gateway"
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 10.0
 STORAGE_RETRY_S = 30.0
@@ -42,7 +42,7 @@ POLL_SHARE = 0.1
 def broker_link() -> BrokerLink:
     """This installation's connection to its broker, not yet begun."""
     account = Account(
-        settings.MQTT_HOST, settings.MQTT_PORT, GATEWAY_USER, gateway_password(), CLIENT_ID
+        settings.MQTT_HOST, settings.MQTT_PORT, GATEWAY_USER, gateway_password(), GATEWAY_CLIENT_ID
     )
     return BrokerLink(account, GATEWAY_SUBSCRIPTIONS)
 

@@ -1,7 +1,12 @@
-"""Real brokers and a plain client for tests."""
+"""Real brokers and a plain client for tests.
+
+`mosquitto` is Mosquitto with its dynamic-security plug-in, `mosquitto-files` without.
+"""
 
 from __future__ import annotations
 
+import itertools
+import os
 import queue
 import shutil
 import signal
@@ -15,10 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+import pytest
+
+from deploy import mosquitto
+from orchestrator.gateways import broker_files, dynamic_security
+from orchestrator.protocol.accounts import ENROL_USER, GATEWAY_USER
+from orchestrator.protocol.enrolment import make_verifier
+from orchestrator.protocol.topics import ENROLLING_PREFIX
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 10.0
 MAX_PACKET_BYTES = 256 * 1024
+_NUMBERS = itertools.count(1)
 
 
 def free_port() -> int:
@@ -29,6 +42,24 @@ def free_port() -> int:
 
 def mosquitto_binary() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+def skip_unless_there(kind: str) -> None:
+    """Skip where this machine has not what a kind of broker needs."""
+    if kind != "amqtt" and mosquitto_binary() is None:
+        pytest.skip("Mosquitto is not installed")
+    if kind == "mosquitto" and mosquitto.plugin() is None:
+        pytest.skip("Mosquitto's dynamic-security plug-in is not installed")
+
+
+def write_files(directory: Path, kind: str, secrets: dict[str, str]) -> None:
+    """What a broker of this kind reads, for accounts with these secrets."""
+    lines = [f"{u}:{make_verifier(s, os.urandom(12))}" for u, s in secrets.items()]
+    (directory / "passwords").write_text("\n".join(lines))
+    (directory / "acl").write_text(broker_files.access_list())
+    if kind == "mosquitto":
+        devices = [user for user in secrets if user not in {GATEWAY_USER, ENROL_USER}]
+        (directory / "dynamic-security.json").write_text(dynamic_security.security_text(devices))
 
 
 class RunningBroker:
@@ -47,7 +78,7 @@ class RunningBroker:
 
     def reload(self) -> None:
         """What the supervisor does when the password file has changed."""
-        if self.kind == "mosquitto":
+        if self.kind != "amqtt":
             self.process.send_signal(signal.SIGHUP)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
@@ -57,7 +88,7 @@ class RunningBroker:
         return status
 
     def _command(self) -> list[str]:
-        if self.kind == "mosquitto":
+        if self.kind != "amqtt":
             return [mosquitto_binary(), "-c", str(self._configuration())]
         files = ["--passwords", self.directory / "passwords", "--acl", self.directory / "acl"]
         limit = ["--max-packet-bytes", MAX_PACKET_BYTES]
@@ -68,6 +99,9 @@ class RunningBroker:
         template = REPOSITORY / "deploy" / "broker" / "mosquitto.conf.template"
         path = self.directory / "mosquitto.conf"
         names = {"host": "127.0.0.1", "port": self.port, "directory": self.directory}
+        security = self.directory / "dynamic-security.json"
+        plugin = mosquitto.plugin() if security.exists() else None
+        names["plugin"] = mosquitto.plugin_lines(plugin, security)
         path.write_text(template.read_text().format(max_message_bytes=MAX_PACKET_BYTES, **names))
         return path
 
@@ -77,6 +111,13 @@ class RunningBroker:
         except OSError:
             return False
         return True
+
+
+def proper_client_id(user: str) -> str:
+    """One that the account may use; every observer with the server's account has its own."""
+    if user == GATEWAY_USER:
+        return f"observer-{next(_NUMBERS)}"
+    return f"{ENROLLING_PREFIX}new-{next(_NUMBERS)}" if user == ENROL_USER else user
 
 
 @dataclass(frozen=True)
@@ -89,10 +130,13 @@ class Received:
 class Client:
     """A blocking MQTT 3.1.1 client: every call returns when the broker has answered."""
 
-    def __init__(self, port: int, user: str, secret: str, client_id: str = "", **will) -> None:
+    def __init__(
+        self, port: int, user: str, secret: str, client_id: str | None = None, **will
+    ) -> None:
         self.inbox: queue.Queue[Received] = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
         self.disconnected = threading.Event()
+        client_id = proper_client_id(user) if client_id is None else client_id
         keep = {"clean_session": not will.pop("lasting", False), "protocol": mqtt.MQTTv311}
         self._mqtt = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2, client_id, reconnect_on_failure=False, **keep

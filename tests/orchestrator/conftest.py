@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.gateways import broker_files
 from orchestrator.gateways.broker_files import write_acl_file, write_password_file
+from orchestrator.gateways.dynamic_security import write_security_file
 from orchestrator.protocol import cose
 from orchestrator.services.mqtt_gateway import Gateway, build_gateway
 from tests.orchestrator.brokers import (
@@ -18,7 +19,7 @@ from tests.orchestrator.brokers import (
     Client,
     RunningBroker,
     connect_when_known,
-    mosquitto_binary,
+    skip_unless_there,
     wait_for,
 )
 from tests.orchestrator.members import known_member
@@ -48,10 +49,11 @@ def installation(settings, tmp_path: Path) -> Path:
 @pytest.fixture(params=["amqtt", "mosquitto"])
 def broker(request, db, installation: Path, settings) -> Iterator[RunningBroker]:
     """A running broker with the files of an installation that has no device yet."""
-    if request.param == "mosquitto" and mosquitto_binary() is None:
-        pytest.skip("Mosquitto is not installed")
+    skip_unless_there(request.param)
     write_acl_file()
     write_password_file()
+    if request.param == "mosquitto":
+        write_security_file()
     running = RunningBroker(request.param, settings.BROKER_DIR).start()
     settings.MQTT_HOST, settings.MQTT_PORT = "127.0.0.1", running.port
     yield running

@@ -44,7 +44,11 @@ class Command(BaseCommand):
         console.print(f"sign in as {login.username}, password in {login.password_file}")
         board = _Board(console)
         logs = settings.VAR_DIR / "logs"
-        _run_until_signalled(Supervisor(installation(), logs, on_change=board.show))
+        specs = installation()
+        for spec in specs:
+            if spec.remark:
+                console.print(f"{spec.name}: {spec.remark}")
+        _run_until_signalled(Supervisor(specs, logs, on_change=board.show))
 
 
 class _Board:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from orchestrator.services.broker_members import broker_members
 from orchestrator.services.mqtt_gateway import build_gateway
 
 
@@ -18,7 +19,13 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda got, frame: stop.set())
-        build_gateway().run(stop, lambda: self._say("gateway ready"))
+        members = threading.Thread(target=broker_members().run, args=[stop], name="members")
+        members.start()
+        try:
+            build_gateway().run(stop, lambda: self._say("gateway ready"))
+        finally:
+            stop.set()
+            members.join()
         self._say("gateway stopped")
 
     def _say(self, text: str) -> None:
