@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 
 from ontology.matching import explain
 from orchestrator.admin.confirmation import ask_first
+from orchestrator.admin.device_filter import DeviceFilter
 from orchestrator.models import Deployment, DeviceShadow
 from orchestrator.services import enrolment
 from registry.admin.columns import DEVICE_COLOURS, link_to
@@ -43,7 +44,8 @@ class ShadowInline(ReadOnlyInline):
 @admin.register(Device)
 class DeviceAdmin(ReadOnlyAdmin):
     list_display = ["device_id", "board", "status_label", "online", "runs", "seen"]
-    list_filter = ["status", "profile__board", "fleets", "installed", "shadow__online"]
+    list_filter = [DeviceFilter, "status", "profile__board", "fleets", "installed"]
+    list_filter += ["shadow__online"]
     search_fields = ["device_id", "iri", "description", "profile__board__name"]
     search_fields += ["registration__thing_id"]
     list_select_related = ["profile__board", "installed__release__model", "shadow"]

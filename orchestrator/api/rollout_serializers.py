@@ -25,6 +25,8 @@ TARGET = {
             "properties": {"devices": {"type": "array", "items": {"type": "string"}}},
             "required": ["devices"],
         },
+        {"type": "object", "properties": {"filter": {"type": "string"}}, "required": ["filter"]},
+        {"type": "object", "properties": {"sparql": {"type": "string"}}, "required": ["sparql"]},
     ]
 }
 COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
@@ -33,7 +35,7 @@ NUMBERS = {"type": "object", "additionalProperties": {"type": "number"}}
 
 @extend_schema_field(TARGET)
 class TargetField(serializers.JSONField):
-    """{"all": true}, {"fleet": slug} or {"devices": [ids]}."""
+    """{"all": true}, {"fleet": slug}, {"devices": [ids]}, {"filter": text} or {"sparql": query}."""
 
 
 @extend_schema_field({"type": "array", "items": {"type": "number"}})

@@ -98,7 +98,7 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
         """A dry run of a rollout that is not made: nothing is written."""
         order = _order(request)
         try:
-            planned = rollouts.plan(rollouts.draft_rollout(**order))
+            planned = rollouts.plan(rollouts.draft_rollout(**order, user=_user(request)))
         except RolloutError as error:
             raise ValidationError({"detail": str(error)}) from error
         return self._plan_page(planned)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Any
+
+from django.utils import timezone
 
 from ontology.facts import Answer, Verdict
 from ontology.matching import explain
@@ -87,12 +90,14 @@ class Plan:
         return sum(sizes.values())
 
 
-def plan(rollout: Rollout) -> Plan:
+def plan(rollout: Rollout, now: datetime | None = None) -> Plan:
     """Work the rollout out on the devices as they are now; nothing is written.
 
-    The rollout need not be saved. RolloutError where its target does not hold.
+    The rollout need not be saved. RolloutError where its target does not hold. A target may ask the
+    graph, so no transaction may be open.
     """
-    devices = devices_of(parse_target(rollout.target))
+    target = parse_target(rollout.target)
+    devices = devices_of(target, now or timezone.now(), rollout.created_by)
     candidates = _candidates(rollout)
     shared = _choices(rollout, devices)
     own = _own_choices(devices, shared, candidates)

@@ -36,7 +36,7 @@ def begin(rollout: Rollout, now: datetime) -> None:
     """
     if rollout.expires_at <= now:
         raise RolloutError(f"{rollout.name!r} has expired before it was started.")
-    planned = plan(rollout)
+    planned = plan(rollout, now)
     check_plan(rollout, planned)
     with transaction.atomic():
         _claim(rollout, now)

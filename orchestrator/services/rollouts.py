@@ -116,7 +116,7 @@ def create_rollout(
     rollout = draft_rollout(
         name, release=release, variant=variant, target=target, policy=policy, user=user, now=now
     )
-    check_plan(rollout, plan(rollout))
+    check_plan(rollout, plan(rollout, now))
     rollout.save()
     log.info("rollout_created", rollout=rollout.pk, name=rollout.name)
     return rollout

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from registry.models import Device, DeviceStatus, Fleet
+from registry.selection.terms import FilterError
+from registry.services.device_selection import read_filter, selecting
 from registry.services.pieces import chunks
+from registry.services.sparql_selection import SelectionError, check_selection, selected_ids
 
 _SHOWN = 5
 
@@ -20,25 +25,55 @@ class RolloutError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Exactly one of: every accepted device, one fleet, or named devices."""
+    """Exactly one of: every accepted device, one fleet, named devices, a filter, a query."""
 
     everyone: bool = False
     fleet: str | None = None
     devices: tuple[str, ...] = ()
+    where: str | None = None
+    sparql: str | None = None
 
 
 def parse_target(raw: Any) -> Target:
-    """Read `{"all": true}`, `{"fleet": slug}` or `{"devices": [ids]}`; else RolloutError."""
+    """Read a target as REST gives it; RolloutError where it is none.
+
+    `{"all": true}`, `{"fleet": slug}`, `{"devices": [ids]}`, `{"filter": text}` in the language of
+    `registry.selection`, or `{"sparql": query}`, a SELECT.
+    """
     if not isinstance(raw, dict) or len(raw) != 1:
-        raise RolloutError('A target is {"all": true}, {"fleet": slug} or {"devices": [ids]}.')
+        forms = '{"all": true}, {"fleet": slug}, {"devices": [ids]}, {"filter": text}'
+        raise RolloutError(f'A target is {forms} or {{"sparql": query}}.')
     kind, value = next(iter(raw.items()))
     if kind == "all" and value is True:
         return Target(everyone=True)
-    if kind == "fleet" and _is_name(value):
-        return Target(fleet=value)
     if kind == "devices" and _is_names(value):
         return Target(devices=tuple(dict.fromkeys(value)))
+    if kind in _OF_TEXT and _is_name(value):
+        return _OF_TEXT[kind](value)
     raise RolloutError(f"The target {kind!r} does not take {str(value)[:80]!r}.")
+
+
+def _of_filter(text: str) -> Target:
+    try:
+        read_filter(text)
+    except FilterError as error:
+        raise RolloutError(str(error)) from error
+    return Target(where=text)
+
+
+def _of_query(query: str) -> Target:
+    try:
+        check_selection(query)
+    except SelectionError as error:
+        raise RolloutError(str(error)) from error
+    return Target(sparql=query)
+
+
+_OF_TEXT: dict[str, Callable[[str], Target]] = {
+    "fleet": lambda slug: Target(fleet=slug),
+    "filter": _of_filter,
+    "sparql": _of_query,
+}
 
 
 def _is_names(value: Any) -> bool:
@@ -50,23 +85,52 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and "\0" not in value
 
 
-def devices_of(target: Target) -> list[Device]:
+def devices_of(target: Target, now: datetime, user: User | None = None) -> list[Device]:
     """The accepted devices that the target names now, by id; RolloutError where there are none.
 
     A device that is named one by one must exist and be accepted: a typing error must not silently
-    shrink a rollout. A fleet or "all" leaves out those that are not accepted.
+    shrink a rollout. Every other target leaves out those that are not accepted. A query is asked
+    under the limits of `user`; no transaction may be open around it.
     """
     if target.devices:
         return _named_devices(target.devices)
+    if target.sparql is not None:
+        devices = _queried_devices(target.sparql, user)
+    else:
+        devices = list(_described_devices(target, now))
+    if not devices:
+        raise RolloutError(f"{_nobody(target)} no accepted device.")
+    return devices
+
+
+def _described_devices(target: Target, now: datetime) -> QuerySet[Device]:
     accepted = _with_profile(Device.objects.filter(status=DeviceStatus.ACCEPTED))
     if target.fleet is not None:
         _check_fleet(target.fleet)
-        accepted = accepted.filter(fleets__slug=target.fleet)
-    devices = list(accepted)
-    if not devices:
-        where = "There is" if target.fleet is None else f"The fleet {target.fleet!r} has"
-        raise RolloutError(f"{where} no accepted device.")
-    return devices
+        return accepted.filter(fleets__slug=target.fleet)
+    if target.where is not None:
+        return accepted.filter(selecting(read_filter(target.where), now))
+    return accepted
+
+
+def _queried_devices(query: str, user: User | None) -> list[Device]:
+    try:
+        names = selected_ids(query, user)
+    except SelectionError as error:
+        raise RolloutError(str(error)) from error
+    found: list[Device] = []
+    for chunk in chunks(names):
+        rows = Device.objects.filter(device_id__in=chunk, status=DeviceStatus.ACCEPTED)
+        found += _with_profile(rows)
+    return sorted(found, key=lambda device: device.device_id)
+
+
+def _nobody(target: Target) -> str:
+    if target.fleet is not None:
+        return f"The fleet {target.fleet!r} has"
+    if target.where is not None:
+        return f"The filter {target.where[:80]!r} selects"
+    return "There is" if target.sparql is None else "The query yields"
 
 
 def _with_profile(devices: QuerySet[Device]) -> QuerySet[Device]:

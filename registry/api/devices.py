@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Count
+from django.db.models import Count, QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
@@ -23,7 +24,9 @@ from registry.api.fields import (
 from registry.api.filters import WholeNumberFilter
 from registry.models import CapabilityProfile, Device, DeviceStatus, FirmwareBuild, Fleet, Variant
 from registry.models.techniques import check_traits
+from registry.selection.terms import FilterError
 from registry.services import inventory
+from registry.services.device_selection import read_filter, selecting
 from registry.services.matching import candidates, capacity_of_device
 from registry.services.ranked import ranked
 from registry.services.registrations import document_of
@@ -115,13 +118,23 @@ class TraitsSerializer(serializers.Serializer[object]):
 
 
 class DeviceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
-    """By status, board, fleet, installed variant or capability profile."""
+    """By status, board, fleet, installed variant or capability profile; or by a whole filter."""
 
     status = django_filters.ChoiceFilter(choices=DeviceStatus.choices)
     board = django_filters.CharFilter(field_name="profile__board__slug")
     fleet = django_filters.CharFilter(field_name="fleets__slug")
     profile = django_filters.CharFilter(field_name="profile__digest")
     installed = WholeNumberFilter(field_name="installed")
+    filter = django_filters.CharFilter(
+        method="selected", help_text="E.g. `board = nano-33-ble and sensor = microphone`"
+    )
+
+    def selected(self, devices: QuerySet[Device], name: str, text: str) -> QuerySet[Device]:
+        """Those that a filter means, in the language of docs/how-to/choose-devices.md."""
+        try:
+            return devices.filter(selecting(read_filter(text), timezone.now()))
+        except FilterError as error:
+            raise serializers.ValidationError({name: [str(error)]}) from error
 
     class Meta:
         model = Device

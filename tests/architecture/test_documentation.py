@@ -11,6 +11,7 @@ from django.urls import get_resolver
 
 from orchestrator.protocol import topics
 from orchestrator.protocol.topics import TopicKind
+from registry.services.device_selection import selection_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"deploy", "orchestrator", "registry"}
@@ -110,3 +111,10 @@ def test_every_route_is_documented() -> None:
     }
     assert roots
     assert {root for root in roots if root not in documentation} == set()
+
+
+@pytest.mark.parametrize("name", selection_fields())
+def test_every_field_of_filters_is_documented(name: str) -> None:
+    field = selection_fields()[name]
+    page = (ROOT / "docs/how-to/choose-devices.md").read_text()
+    assert f"| `{name}` | {field.kind} | {field.means} |" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -114,6 +115,8 @@ def _what_arguments(parser: ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--fleet", help="the fleet's slug; without a target every device")
     target.add_argument("--device", action="append", metavar="ID", help="one device; repeatable")
+    target.add_argument("--filter", help="devices that it means, e.g. 'board = nano-33-ble'")
+    target.add_argument("--sparql", type=Path, metavar="FILE", help="devices that a SELECT yields")
     parser.add_argument("--waves", type=_percentages, default=(100,), metavar="10,50,100")
     parser.add_argument("--success", type=float, default=0.9, help="a wave needs >= this fraction")
     parser.add_argument("--errors", type=float, default=0.2, help="above this fraction it stops")
@@ -139,9 +142,17 @@ def _wanted(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _target(options: dict[str, Any]) -> dict[str, Any]:
-    if options["fleet"]:
-        return {"fleet": options["fleet"]}
-    return {"devices": options["device"]} if options["device"] else {"all": True}
+    if options["sparql"]:
+        return {"sparql": _text(options["sparql"])}
+    given = {"fleet": options["fleet"], "filter": options["filter"], "devices": options["device"]}
+    return {kind: value for kind, value in given.items() if value} or {"all": True}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RolloutError(f"{path} cannot be read as text: {error}.") from error
 
 
 def _policy(options: dict[str, Any]) -> RolloutPolicy:
