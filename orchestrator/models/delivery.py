@@ -149,6 +149,7 @@ class Deployment(models.Model):
     reasons = models.JSONField(default=list, help_text="Why nothing fits, nearest variant first")
     sequence = models.PositiveBigIntegerField(null=True, unique=True)
     manifest = models.BinaryField(null=True)
+    reports = models.PositiveIntegerField(default=0, help_text="How many came, up to the quota")
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
     installed_at = models.DateTimeField(null=True, blank=True)

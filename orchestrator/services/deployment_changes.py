@@ -30,6 +30,7 @@ _READ = (
     "purpose",
     "attempt",
     "sequence",
+    "reports",
     "installed_at",
     "soak_ends_at",
     "wave__number",

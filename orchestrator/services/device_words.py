@@ -22,6 +22,7 @@ from orchestrator.protocol.messages import DeploymentStatus, Report, ResultCode,
 from orchestrator.services import arena_reports
 from orchestrator.services.arena_reports import Refusal
 from orchestrator.services.deployment_changes import MAX_DETAIL, DeploymentChanges, locked
+from orchestrator.services.report_quota import ReportQuota
 from registry.models import Device, Variant
 from registry.services.inventory import set_installed
 from registry.services.pieces import chunks
@@ -38,18 +39,23 @@ def apply_reports(batch: Sequence[tuple[Device, Report]], now: datetime) -> int:
     """Take reports in the order in which they came, in one transaction.
 
     Returns how many deployments changed their status. What is late, repeated, about another
-    device's deployment or about none changes nothing.
+    device's deployment or about none changes nothing; beyond REPORTS_PER_DEPLOYMENT_MAX only
+    outcomes count.
     """
     with transaction.atomic():
         known = _reported_deployments(batch)
         changes = DeploymentChanges(now)
         refusals: list[Refusal] = []
+        quota = ReportQuota()
         for device, report in batch:
             deployment = known.get((device.pk, report.deployment))
             if deployment is None:
                 _note_stray(device, report)
+            elif not quota.admits(deployment, changes.status_of(deployment), report):
+                continue
             elif _take(changes, deployment, report):
                 refusals += _refusal(deployment, report)
+        quota.write(now)
         changed = changes.write()
         arena_reports.note(refusals, now)
         return changed

@@ -36,11 +36,12 @@ RETAINED_KINDS = frozenset({TopicKind.TD, TopicKind.ONLINE, TopicKind.STATE})
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message as it came from the broker."""
+    """A message as it came from the broker; `over_rate` where its sender has sent too many."""
 
     topic: str
     payload: bytes
     retained: bool = False
+    over_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,9 @@ def _topic(arrival: Arrival) -> Topic:
         raise _Refused(Drop(DropReason.UNKNOWN_TOPIC, UNKNOWN_KIND, str(error))) from error
     if topic.kind not in _HANDLERS:
         raise _Refused(_drop(topic, DropReason.UNKNOWN_TOPIC, "not a topic that devices write"))
+    if arrival.over_rate:
+        detail = f"{topic.device} sends more than {settings.MQTT_MESSAGES_PER_S:g} a second"
+        raise _Refused(_drop(topic, DropReason.RATE, detail))
     return topic
 
 

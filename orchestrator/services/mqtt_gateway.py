@@ -28,6 +28,7 @@ from orchestrator.protocol.topics import GATEWAY_SUBSCRIPTIONS
 from orchestrator.services import retained, telemetry
 from orchestrator.services.certificates import Certificates
 from orchestrator.services.inbox import Arrival, enrolment_answer, take
+from orchestrator.services.message_rates import MessageRates
 from orchestrator.services.signing import Signing
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,9 @@ class Gateway:
         self._certificates = certificates
         self._journal = journal
         self._now = now
+        self._rates = MessageRates()
         self._held: Sequence[Delivery] = ()
+        self._arrivals: Sequence[Arrival] = ()
         self._published: dict[str, str] = {}
         self._unreadable: dict[str, float] = {}
         self._epoch = 0
@@ -133,18 +136,24 @@ class Gateway:
             close_old_connections()
 
     def _receive(self) -> None:
-        self._held = self._held or self._link.take(
-            settings.GATEWAY_BATCH_MESSAGES,
-            min(settings.GATEWAY_POLL_S, self._next_poll - time.monotonic()),
-            settings.GATEWAY_BATCH_WAIT_S,
-        )
+        if not self._held:
+            self._held = self._link.take(
+                settings.GATEWAY_BATCH_MESSAGES,
+                min(settings.GATEWAY_POLL_S, self._next_poll - time.monotonic()),
+                settings.GATEWAY_BATCH_WAIT_S,
+            )
+            # Once, however often a failing database has the batch tried again.
+            self._arrivals = [self._arrival(delivery, self._now()) for delivery in self._held]
         if not self._held:
             return
-        arrivals = [Arrival(d.topic, d.payload, d.retained) for d in self._held]
-        for outgoing in take(arrivals, self._now()):
+        for outgoing in take(self._arrivals, self._now()):
             self._link.publish(outgoing.topic, outgoing.payload, outgoing.retain)
         self._link.acknowledge(self._held)
         self._held = ()
+
+    def _arrival(self, delivery: Delivery, now: datetime) -> Arrival:
+        admitted = self._rates.admits(delivery.topic, now)
+        return Arrival(delivery.topic, delivery.payload, delivery.retained, over_rate=not admitted)
 
     def _poll(self) -> None:
         started = time.monotonic()

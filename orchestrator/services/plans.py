@@ -18,6 +18,7 @@ from orchestrator.policy.refusals import nearest_first, open_questions
 from orchestrator.policy.rollout import split_into_waves
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services import arena_reports
+from orchestrator.services.open_deployments import check_room
 from orchestrator.services.targets import RolloutError, devices_of, parse_target
 from registry.models import Device, Variant
 from registry.services.matching import (
@@ -109,7 +110,8 @@ def plan(rollout: Rollout, now: datetime | None = None) -> Plan:
 
 
 def check_plan(rollout: Rollout, planned: Plan) -> None:
-    """RolloutError where the plan gives nobody anything, with the reason that is met first."""
+    """RolloutError where the plan gives nobody anything, with the reason that is met first, and
+    where it would give too many something at once."""
     if len(planned.refused) == len(planned.assignments):
         what = rollout.release or rollout.variant
         first = planned.refused[0]
@@ -117,6 +119,7 @@ def check_plan(rollout: Rollout, planned: Plan) -> None:
             f"Nothing of {what} fits any of the {len(planned.assignments)} devices; "
             f"e.g. {first.device.device_id}: {first.detail}."
         )
+    check_room(share.device.pk for share in planned.updates)
 
 
 def _candidates(rollout: Rollout) -> dict[str, Variant]:

@@ -15,6 +15,7 @@ from orchestrator.models import Deployment, Rollout, RolloutStatus, Wave, WaveSt
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates
 from orchestrator.services.deployment_changes import move_all
+from orchestrator.services.open_deployments import check_room
 from orchestrator.services.reverts import last_attempts
 from orchestrator.services.rollout_start import ready_to_send
 from orchestrator.services.targets import RolloutError
@@ -43,7 +44,7 @@ def retry_failed(rollout: Rollout, now: datetime | None = None) -> Rollout:
 
     The old attempts keep their outcome. A stopped rollout goes on: its failed and cancelled waves
     take their turns again. Devices that a later rollout has are left to that one. RolloutError
-    where nothing is left to retry.
+    where nothing is left to retry, or where there is no room for so many.
     """
     moment = now or timezone.now()
     with transaction.atomic():
@@ -53,6 +54,7 @@ def retry_failed(rollout: Rollout, now: datetime | None = None) -> Rollout:
         failed = list(_failed(row))
         if not failed:
             raise RolloutError(f"{row.name!r} has no failed deployment that could be retried.")
+        check_room(old.device_id for old in failed)
         _reopen(row, moment)
         _supersede_reverts(failed, moment)
         _attempt_again(failed, row)

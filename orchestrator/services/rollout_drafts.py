@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from django.conf import settings
+
 from orchestrator.models import Rollout
 from orchestrator.services.targets import RolloutError, parse_target
 from registry.services.matching import deliverable
@@ -46,6 +48,11 @@ def _check_percentages(percentages: Any) -> None:
     numbers = isinstance(percentages, list) and bool(percentages)
     if not numbers or not all(_is_number(each) for each in percentages):
         raise RolloutError("The waves are a list of cumulative percentages, e.g. 10, 50, 100.")
+    if len(percentages) > settings.ROLLOUT_WAVES_MAX:
+        raise RolloutError(
+            f"{len(percentages)} waves are more than the {settings.ROLLOUT_WAVES_MAX} allowed; "
+            "choose fewer or raise TINYFLEET_ROLLOUT_WAVES_MAX."
+        )
     ascending = all(first < second for first, second in pairwise(percentages))
     if percentages[0] <= 0 or not ascending or percentages[-1] != 100:
         raise RolloutError(

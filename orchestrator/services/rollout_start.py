@@ -19,6 +19,7 @@ from orchestrator.models import (
 from orchestrator.policy.lifecycle import is_final
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.deployment_changes import move_all
+from orchestrator.services.open_deployments import check_room
 from orchestrator.services.plans import Assignment, Plan, check_plan, plan
 from orchestrator.services.targets import RolloutError
 from registry.models import Device
@@ -40,6 +41,7 @@ def begin(rollout: Rollout, now: datetime) -> None:
     check_plan(rollout, planned)
     with transaction.atomic():
         _claim(rollout, now)
+        check_room(share.device.pk for share in planned.updates)
         waves = _create_waves(rollout)
         _create_deployments(rollout, waves, planned, now)
         _supersede_older(rollout, now)

@@ -28,6 +28,8 @@ class DropReason(StrEnum):
     NOT_ACCEPTED = "not_accepted"
     DESCRIPTION = "description"
     FAILED = "failed"
+    RATE = "rate"
+    REPORTS = "reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,18 @@ def count_drop(drop: Drop, now: datetime, count: int = 1) -> None:
 
 
 def count_drops(drops: Sequence[Drop], now: datetime) -> None:
-    """Count many at once: a flood of bad messages costs one statement per reason and kind."""
-    for drop in drops:
+    """Count many at once: a flood of bad messages costs a line in the log for each sender, with its
+    newest example, and one statement per reason and kind."""
+    by_sender = {(drop.reason, drop.kind, drop.device): drop for drop in drops}
+    times = Counter((drop.reason, drop.kind, drop.device) for drop in drops)
+    for sender, drop in by_sender.items():
         log.warning(
             "message_dropped",
             reason=drop.reason.value,
             topic=drop.kind,
             device=drop.device,
             detail=drop.detail[:_MAX_DETAIL],
+            times=times[sender],
         )
     counts = Counter((drop.reason, drop.kind) for drop in drops)
     newest = {(drop.reason, drop.kind): drop for drop in drops}

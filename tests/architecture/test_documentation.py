@@ -39,6 +39,17 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     assert settings_in_code() - INTERNAL_SETTINGS == documented
 
 
+QUOTA_ROW = re.compile(r"^\| `TINYFLEET_(\w+)` \|", re.MULTILINE)
+
+
+def test_every_quota_of_delivery_is_exceeded_by_a_test() -> None:
+    section = (ROOT / "docs/operations.md").read_text().partition("## Quotas")[2]
+    quotas = QUOTA_ROW.findall(section.partition("\n## ")[0])
+    tests = (ROOT / "tests/orchestrator/test_quotas.py").read_text()
+    assert quotas
+    assert [name for name in quotas if f"def test_{name.lower()}_" not in tests] == []
+
+
 def topic_as_documented(kind: TopicKind) -> str:
     """The topic's path under the root as its builder makes it, with names for its parts."""
     if kind is TopicKind.ARTIFACT_BLOCK:
