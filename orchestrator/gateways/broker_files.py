@@ -8,6 +8,7 @@ shared accounts, `gateway` and `enrol`, get secrets of their own, made once.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,11 @@ from registry.models import DeviceStatus
 def gateway_password() -> str:
     """The gateway's own secret, made at first use (var/keys/gateway-mqtt, mode 0600)."""
     return keep_once(settings.KEYS_DIR / "gateway-mqtt", _new_secret)
+
+
+def gateway_client_id(name: str) -> str:
+    """`name`, and what only who has the gateway's secret can know; the same at every start."""
+    return f"{name}-{hashlib.sha256(gateway_password().encode()).hexdigest()[:16]}"
 
 
 def enrol_password() -> str:

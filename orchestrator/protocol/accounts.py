@@ -14,6 +14,8 @@ from orchestrator.protocol.topics import ENROLLING_PREFIX, ROOT, TopicError, che
 GATEWAY_USER = "gateway"
 ENROL_USER = "enrol"
 GATEWAY_CLIENT_ID = "tinyfleet-gateway"
+"""The server's two connections have client ids that begin so, and end in what nobody can guess:
+not every broker holds the shared account to its own client ids."""
 ACCESS_CLIENT_ID = "tinyfleet-access"
 
 DEVICE_WRITES = ("td", "online", "state", "report", "telemetry", "learn/update")

@@ -17,7 +17,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from orchestrator.gateways import dynamic_security
-from orchestrator.gateways.broker_files import gateway_password, write_password_file
+from orchestrator.gateways.broker_files import (
+    gateway_client_id,
+    gateway_password,
+    write_password_file,
+)
 from orchestrator.gateways.dynamic_security import Client, Json
 from orchestrator.gateways.mqtt import Account, BrokerLink
 from orchestrator.gateways.security_commands import NoAnswer, SecurityCommands
@@ -39,7 +43,11 @@ def broker_members() -> BrokerMembers:
     if not dynamic_security.security_file().exists():
         return BrokerMembers(None)
     account = Account(
-        settings.MQTT_HOST, settings.MQTT_PORT, GATEWAY_USER, gateway_password(), ACCESS_CLIENT_ID
+        settings.MQTT_HOST,
+        settings.MQTT_PORT,
+        GATEWAY_USER,
+        gateway_password(),
+        gateway_client_id(ACCESS_CLIENT_ID),
     )
     return BrokerMembers(SecurityCommands(BrokerLink(account, [dynamic_security.RESPONSE_TOPIC])))
 

@@ -16,7 +16,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from orchestrator.gateways.broker_files import gateway_password, write_password_file
+from orchestrator.gateways.broker_files import (
+    gateway_client_id,
+    gateway_password,
+    write_password_file,
+)
 from orchestrator.gateways.certificates import CertificateClient
 from orchestrator.gateways.mqtt import Account, BrokerLink, Delivery
 from orchestrator.gateways.retained_journal import RetainedJournal
@@ -43,7 +47,11 @@ POLL_SHARE = 0.1
 def broker_link() -> BrokerLink:
     """This installation's connection to its broker, not yet begun."""
     account = Account(
-        settings.MQTT_HOST, settings.MQTT_PORT, GATEWAY_USER, gateway_password(), GATEWAY_CLIENT_ID
+        settings.MQTT_HOST,
+        settings.MQTT_PORT,
+        GATEWAY_USER,
+        gateway_password(),
+        gateway_client_id(GATEWAY_CLIENT_ID),
     )
     return BrokerLink(account, GATEWAY_SUBSCRIPTIONS)
 

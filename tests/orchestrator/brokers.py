@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -136,6 +137,7 @@ class Client:
         self.inbox: queue.Queue[Received] = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
         self.disconnected = threading.Event()
+        self.disconnected_at = 0.0
         client_id = proper_client_id(user) if client_id is None else client_id
         keep = {"clean_session": not will.pop("lasting", False), "protocol": mqtt.MQTTv311}
         self._mqtt = mqtt.Client(
@@ -144,10 +146,11 @@ class Client:
         self._mqtt.username_pw_set(user, secret)
         self._mqtt.on_connect = lambda c, u, f, reason, p: self._answers.put(reason)
         self._mqtt.on_subscribe = lambda c, u, mid, reasons, p: self._answers.put(reasons)
-        self._mqtt.on_disconnect = lambda *details: self.disconnected.set()
+        self._mqtt.on_disconnect = lambda *details: self._note_the_end()
         self._mqtt.on_message = self._on_message
         if will:
-            self._mqtt.will_set(will["will_topic"], will["will"], qos=1, retain=True)
+            retain = will.get("will_retain", True)
+            self._mqtt.will_set(will["will_topic"], will["will"], qos=1, retain=retain)
         self._port = port
 
     def connect(self, keepalive: int = 60) -> bool:
@@ -169,6 +172,11 @@ class Client:
         """Publish without waiting for an answer."""
         self._mqtt.publish(topic, payload, qos=1)
 
+    def try_to_publish(self, topic: str, payload: bytes, retain: bool) -> Callable[[], bool]:
+        """Whether the broker has answered, be it by ending the connection."""
+        sent = self._mqtt.publish(topic, payload, qos=1, retain=retain)
+        return lambda: sent.is_published() or self.disconnected.is_set()
+
     def receive(self, timeout: float = TIMEOUT_S) -> Received:
         return self.inbox.get(timeout=timeout)
 
@@ -181,11 +189,19 @@ class Client:
         self._mqtt.socket().shutdown(socket.SHUT_RDWR)
         self._mqtt.loop_stop()
 
+    def _note_the_end(self) -> None:
+        self.disconnected_at = time.monotonic()
+        self.disconnected.set()
+
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
         self.inbox.put(Received(message.topic, message.payload, message.retain))
 
 
-def connect_when_known(broker: RunningBroker, device_id: str, secret: str) -> Client:
+class HasPort(Protocol):
+    port: int
+
+
+def connect_when_known(broker: HasPort, device_id: str, secret: str) -> Client:
     """A client of an account that the broker is only now being told of."""
     clients: list[Client] = []
 
