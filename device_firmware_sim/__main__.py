@@ -103,6 +103,13 @@ def _parser() -> argparse.ArgumentParser:
         help="what a network that nobody measured takes, as a factor of what is reckoned (1)",
     )
     add("--measured-arenas", type=Path, metavar="FILE", help="JSON {SHA-256: bytes of arena}")
+    add(
+        "--trial-seconds",
+        type=_positive,
+        default=300,
+        metavar="S",
+        help="how long a new network may keep a device off the network (%(default)s)",
+    )
     add("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser
 

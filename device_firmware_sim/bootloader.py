@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from device_firmware_sim import trial
 from device_firmware_sim.boot import (
     BootRecord,
     load_boot_record,
@@ -36,15 +37,30 @@ class UpdateFailed(Exception):
 
 
 def boot_up(flash: Flash, runtime: Runtime) -> tuple[BootRecord, Network | None]:
-    """Count the boot and load the active slot; where that is not whole, go back to the other."""
-    before = load_boot_record(flash.boot)
-    record = replace(before, boot=before.boot + 1)
-    network = _load_slot(record, record.active, flash, runtime)
+    """Count the boot and load the active slot; go back to the other where that will not do.
+
+    It will not where it is not whole, or where the device keeps crashing with it.
+    """
+    record = trial.started(load_boot_record(flash.boot))
+    crashes = trial.keeps_crashing(record)
+    network = None if crashes else _load_slot(record, record.active, flash, runtime)
     if network is None and record.active is not None:
-        network = _load_slot(record, record.inactive, flash, runtime)
-        record = _gone_back(record, None if network is None else record.inactive)
+        starts = f"started {record.trial_starts} times and never stayed up"
+        record, network = go_back(record, flash, runtime, starts if crashes else "did not start")
     store_boot_record(flash.boot, record)
     return record, network
+
+
+def go_back(
+    record: BootRecord, flash: Flash, runtime: Runtime, why: str
+) -> tuple[BootRecord, Network | None]:
+    """The record of a device that returns to the network before, and that network, if it is whole.
+
+    Nothing is stored: that is the caller's, in one write.
+    """
+    network = _load_slot(record, record.inactive, flash, runtime)
+    slot = None if network is None else record.inactive
+    return _gone_back(record, slot, f"slot {record.active} {why}"), network
 
 
 def examine(data: bytes, manifest: Manifest, runtime: Runtime) -> Network:
@@ -77,19 +93,23 @@ def _load_slot(
         return None  # The firmware has changed under the network: as good as not there.
 
 
-def _gone_back(record: BootRecord, slot: int | None) -> BootRecord:
-    """The record of a device whose active slot failed it, with an outcome that says so."""
+def _gone_back(record: BootRecord, slot: int | None, why: str) -> BootRecord:
+    """The record of a device whose active slot failed it, with an outcome that says so.
+
+    The slot is given up, so that nothing makes it active again without a new order.
+    """
     outcome = record.outcome
     if outcome is not None and outcome.status is DeploymentStatus.INSTALLED:
         outcome = replace(
             outcome,
             status=DeploymentStatus.ROLLED_BACK,
             code=ResultCode.REVERTED,
-            detail=f"slot {record.active} did not start",
+            detail=why,
         )
     broken = record.active
     assert broken is not None
-    return replace(record.with_image(broken, None), active=slot, outcome=outcome)
+    record = trial.passed(record.with_image(broken, None))
+    return replace(record, active=slot, outcome=outcome)
 
 
 def _check_shapes(network: Network, manifest: Manifest) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from device_firmware_sim.actions import Account, Action, Publish, Reconnect, Subscribe
 from device_firmware_sim.builds import Build
 from device_firmware_sim.flash import Flash
+from device_firmware_sim.installed import Installed
 from device_firmware_sim.joining import Joining
 from device_firmware_sim.learning.learner import Learner
 from device_firmware_sim.measured import measured_arenas
@@ -23,6 +24,7 @@ from device_firmware_sim.sampling import Sampler
 from device_firmware_sim.sensors import Camera
 from device_firmware_sim.td import thing_description
 from device_firmware_sim.telemetry import Ring
+from device_firmware_sim.trial import TRIAL_S, Watch
 from device_firmware_sim.updates import Updater
 from orchestrator.protocol import cose, topics
 from orchestrator.protocol.encoding import (
@@ -49,7 +51,8 @@ class Setup:
     `keys` are the public keys whose orders it follows, by key id; where there are `authors`, one of
     those must have signed an update as well. `arena_error` scales its own
     count of a network's memory and `measured_arena` overrides it: see `runtime.Runtime`. None
-    stands for what was measured under the build's kernels.
+    stands for what was measured under the build's kernels. `trial_s` is how long a new network may
+    be without a connection before the device goes back to the one before.
     """
 
     device_id: str
@@ -62,6 +65,7 @@ class Setup:
     samples_per_second: float = 0.0
     samples_per_pack: int = 20
     arena_error: float = 1.0
+    trial_s: float = TRIAL_S
     measured_arena: Mapping[str, int] | None = None
     authors: Mapping[bytes, cose.PublicKey] = field(default_factory=dict)
 
@@ -82,7 +86,12 @@ class Device:
             setup.arena_error,
         )
         self._joining = Joining(self.device_id, setup.token, flash.identity, setup.enrol_password)
-        self._updater = Updater(self.device_id, build, flash, runtime, setup.keys, setup.authors)
+        watch = Watch(setup.trial_s)
+        watch.begin(now)
+        self._installed = Installed(flash, runtime, watch)
+        self._updater = Updater(
+            self.device_id, build, flash, runtime, setup.keys, setup.authors, self._installed
+        )
         self._learner = Learner(self.device_id, setup.keys, flash.adapted)
         self._sampler = Sampler(
             build,
@@ -92,7 +101,7 @@ class Device:
             setup.samples_per_second,
             setup.samples_per_pack,
         )
-        self._attached = self._updater.network
+        self._attached = self._installed.network
         self._sampler.attach(self._attached, now)
         self._ring = Ring(self.boot, build.ring_packs)
         self._said: State | None = None
@@ -104,7 +113,7 @@ class Device:
     @property
     def boot(self) -> int:
         """How often the device has booted."""
-        return self._updater.boot.boot
+        return self._installed.boot.boot
 
     @property
     def is_member(self) -> bool:
@@ -114,7 +123,7 @@ class Device:
     @property
     def state(self) -> State:
         """What runs here. `sequence` is that of the newest order that has ended."""
-        record = self._updater.boot
+        record = self._installed.boot
         image = record.running
         return State(
             digest=None if image is None else image.digest.hex(),
@@ -138,6 +147,7 @@ class Device:
     def disconnected(self) -> None:
         """The connection is gone; work goes on, words wait."""
         self._is_connected = False
+        self._installed.watch.disconnected()
 
     def connected(self, now: float) -> list[Action]:
         """Signed in: say everything that the server or the broker may have lost."""
@@ -146,6 +156,7 @@ class Device:
         if not self._joining.is_member:
             return self._joining.connected(now)
         self._joining.connected(now)
+        self._installed.watch.connected(now)
         self._ring.rewind()
         self._said = None
         self._repeat_at = now + self._repeat_s
@@ -170,14 +181,16 @@ class Device:
     @property
     def due_at(self) -> float | None:
         """When `tick` next has something to do; None: nothing before a message comes."""
-        due = [self._sampler.due_at]
+        due = [self._sampler.due_at, self._installed.trial_due_at]
         if self._is_connected:
             due += [self._joining.due_at, self._updater.due_at, self._ring.resend_at]
             due.append(self._repeat_at)
         return min((at for at in due if at is not None), default=None)
 
     def tick(self, now: float) -> list[Action]:
-        """Do what is due: samples, blocks that did not come, words that were not heard."""
+        """Do what is due: samples, blocks that did not come, words that were not heard, a trial."""
+        self._installed.judge(now)
+        self._attach(now)
         packs, updates = self._sampler.run(now)
         for pack in packs:
             self._keep(pack)
@@ -224,10 +237,13 @@ class Device:
 
     def _after_update(self, actions: list[Action], now: float) -> list[Action]:
         """Run what the updater has committed, and say what runs where that has changed."""
-        if self._updater.network is not self._attached:
-            self._attached = self._updater.network
-            self._sampler.attach(self._attached, now)
+        self._attach(now)
         return [*actions, *self._changed_state()]
+
+    def _attach(self, now: float) -> None:
+        if self._installed.network is not self._attached:
+            self._attached = self._installed.network
+            self._sampler.attach(self._attached, now)
 
     def _repetition(self, now: float) -> list[Action]:
         """What the device is, what it runs and its last word, again: a broker's queue overflows."""

@@ -24,6 +24,7 @@ from device_firmware_sim.measured import (
     read_errors,
 )
 from device_firmware_sim.sensors import Camera, Stream, World, load_stream
+from device_firmware_sim.trial import TRIAL_S
 from device_firmware_sim.trust import Trust, TrustError, load_trust
 
 CONNECTS_PER_SECOND = 200.0
@@ -50,6 +51,7 @@ class Options:
     samples_per_pack: int
     arena_error: Sequence[str] = ()
     measured_arenas: Path | None = None
+    trial_seconds: float = TRIAL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def _setup(
         samples_per_pack=options.samples_per_pack,
         arena_error=error_of(member.device_id, truth.errors),
         measured_arena={**measured_arenas(member.build.kernels), **truth.arenas},
+        trial_s=options.trial_seconds,
     )
 
 

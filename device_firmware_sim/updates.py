@@ -17,13 +17,15 @@ from device_firmware_sim.boot import (
     BootRecord,
     Image,
     Outcome,
-    read_image,
-    store_boot_record,
 )
-from device_firmware_sim.bootloader import UpdateFailed, boot_up, examine
+from device_firmware_sim.bootloader import (
+    UpdateFailed,
+    examine,
+)
 from device_firmware_sim.builds import RUNTIME_NAME, Build
 from device_firmware_sim.download import Download, DownloadFailed, choose_exponent
 from device_firmware_sim.flash import Flash, FlashError
+from device_firmware_sim.installed import Installed
 from device_firmware_sim.reports import Reporter
 from device_firmware_sim.runtime import Runtime
 from orchestrator.protocol import acceptance, cose
@@ -36,7 +38,7 @@ _REPORT_STEP = 0.25
 
 
 class Updater:
-    """The updating side of one device, and keeper of its boot record and running network."""
+    """The updating side of one device: it alone changes what is `installed`, but for a trial."""
 
     def __init__(
         self,
@@ -46,8 +48,9 @@ class Updater:
         runtime: Runtime,
         keys: Mapping[bytes, cose.PublicKey],
         authors: Mapping[bytes, cose.PublicKey],
+        installed: Installed,
     ) -> None:
-        self.boot, self.network = boot_up(flash, runtime)
+        self._installed = installed
         self._identity = acceptance.DeviceIdentity(VENDOR_ID, class_id(build.board), device_id)
         self._capacity = acceptance.DeviceCapacity(
             build.slot_bytes, build.arena_budget_bytes, RUNTIME_NAME, build.operators
@@ -73,6 +76,11 @@ class Updater:
         stalls_at = self._download.stalls_at
         expires_at = float(self._manifest.expires_at)
         return expires_at if stalls_at is None else min(stalls_at, expires_at)
+
+    @property
+    def boot(self) -> BootRecord:
+        """The boot record as it stands in flash."""
+        return self._installed.boot
 
     def connected(self, now: float) -> list[Action]:
         """A new connection has no subscriptions: ask for the blocks again.
@@ -132,7 +140,7 @@ class Updater:
 
     def renumber(self, boot: int) -> None:
         """Call this boot by a higher number."""
-        self._store(replace(self.boot, boot=boot))
+        self._installed.store(replace(self.boot, boot=boot))
         self._reporter = Reporter(self._device_id, boot)
 
     def _check(self, manifest: Manifest, now: float) -> None:
@@ -159,13 +167,13 @@ class Updater:
         if self.boot.running == image:
             self._commit(manifest, "it runs here already")
             return
-        if self._holds(image):
-            self._install(manifest)
+        if self._installed.holds(image):
+            self._install(manifest, now)
             return
         self._download = self._new_download(manifest, image)
         self._say_progress(manifest)
         if self._download.is_complete:
-            self._install(manifest)
+            self._install(manifest, now)
         else:
             self._out += self._download.ask(now)
 
@@ -180,12 +188,7 @@ class Updater:
         )
         if record.images[spare] != image and record.running != image:
             record = record.with_image(spare, None)
-        self._store(replace(record))
-
-    def _holds(self, image: Image) -> bool:
-        """Whether the inactive slot still has the artifact whole, from before."""
-        spare = self.boot.inactive
-        return self.boot.images[spare] == image and bool(read_image(self._flash, spare, image))
+        self._installed.accept(record)
 
     def _new_download(self, manifest: Manifest, image: Image) -> Download:
         exponent = choose_exponent(manifest.size, manifest.block_exponents, self._buffer_bytes)
@@ -202,20 +205,20 @@ class Updater:
         assert download is not None and manifest is not None
         self._out += download.receive(topic, payload, now)
         if download.is_complete:
-            self._install(manifest)
+            self._install(manifest, now)
         elif download.progress - self._reported >= _REPORT_STEP:
             self._say_progress(manifest)
 
-    def _install(self, manifest: Manifest) -> None:
-        """Everything is in the inactive slot: examine it, then commit."""
+    def _install(self, manifest: Manifest, now: float) -> None:
+        """Everything is in the inactive slot: examine it, then commit it on trial."""
         spare = self.boot.inactive
         self._say(manifest, DeploymentStatus.INSTALLING)
         data = self._flash.slots[spare].read(0, manifest.size)
         self._say(manifest, DeploymentStatus.VERIFYING)
         network = examine(data, manifest, self._runtime)
-        record = self.boot.with_image(spare, Image(manifest.digest, manifest.size))
-        self._commit(manifest, "", replace(record, active=spare))
-        self.network = network
+        record = self._installed.activate(Image(manifest.digest, manifest.size), now)
+        self._commit(manifest, "", record)
+        self._installed.network = network
 
     def _commit(self, manifest: Manifest, detail: str, record: BootRecord | None = None) -> None:
         outcome = Outcome(manifest.deployment, DeploymentStatus.INSTALLED, ResultCode.OK, detail)
@@ -237,7 +240,9 @@ class Updater:
 
     def _settle(self, manifest: Manifest, outcome: Outcome, record: BootRecord) -> None:
         """Store how it ended, and only then say so: a word that is out is never taken back."""
-        self._store(replace(record, settled=manifest.sequence, pending=None, outcome=outcome))
+        self._installed.store(
+            replace(record, settled=manifest.sequence, pending=None, outcome=outcome)
+        )
         self._let_go()
         self._say_outcome(manifest, outcome)
 
@@ -256,11 +261,6 @@ class Updater:
         if self._download is not None:
             self._out += self._download.stop()
         self._manifest = self._download = None
-
-    def _store(self, record: BootRecord) -> None:
-        if record != self.boot:
-            store_boot_record(self._flash.boot, record)
-            self.boot = record
 
     def _say_progress(self, manifest: Manifest) -> None:
         assert self._download is not None
