@@ -87,7 +87,9 @@ def read_envelope(data: bytes, max_bytes: int) -> Envelope:
         raise _malformed("is no SUIT envelope: tag 107 with a map of byte strings")
     if not {AUTHENTICATION, MANIFEST} <= set(members):
         raise _malformed("envelope lacks its authentication or its manifest")
-    payloads = {key: member for key, member in members.items() if isinstance(key, str)}
+    # A payload is named by a URI reference. An empty one names nothing, and its one byte could have
+    # been the label of a severable member, which would escape the check of its digest.
+    payloads = {key: member for key, member in members.items() if isinstance(key, str) and key}
     severed = {key: member for key, member in members.items() if key in SEVERABLE}
     if len(members) != 2 + len(payloads) + len(severed):
         raise _malformed("envelope has a member that SUIT does not know")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -61,14 +63,60 @@ def test_severed_members_are_checked_by_their_digests(data_dir, keys):
     assert set(envelope.severed) == {suit.INSTALL, suit.TEXT}
 
 
+def verifies(data: bytes, keys: dict[bytes, cose.PublicKey]) -> bool:
+    try:
+        verify(data, keys)
+    except ManifestError:
+        return False
+    return True
+
+
+def changed_and_verified(data: bytes, changes: Iterable[int], keys) -> list[tuple[int, int]]:
+    """Where a byte can be changed by one of these differences and nobody would notice."""
+    found = []
+    for at in range(len(data)):
+        for difference in changes:
+            changed = bytearray(data)
+            changed[at] ^= difference
+            if verifies(bytes(changed), keys):
+                found.append((at, difference))
+    return found
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_no_changed_byte_verifies(number, data_dir, keys):
+    changes = random.Random(number).sample(range(1, 256), 3)
+    assert changed_and_verified(example(data_dir, number), changes, keys) == []
+
+
+def test_a_severed_member_does_not_escape_its_digest_under_an_empty_name(data_dir, keys):
+    data = example(data_dir, 2)
+    for label in (suit.INSTALL, suit.TEXT):
+        escaped = data.replace(bytes([label, 0x58]), b"\x60\x58").replace(
+            bytes([label, 0x59]), b"\x60\x59"
+        )
+        assert escaped != data
+        with pytest.raises(ManifestError) as refused:
+            verify(escaped, keys)
+        assert refused.value.code == ResultCode.MALFORMED
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_byte_verifies_changed_to_any_other(number, data_dir, keys):
+    assert changed_and_verified(example(data_dir, number), range(1, 256), keys) == []
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_byte_may_be_missing_twice_or_too_many(number, data_dir, keys):
     data = example(data_dir, number)
     for at in range(len(data)):
-        changed = bytearray(data)
-        changed[at] ^= 1 << at % 8
-        with pytest.raises(ManifestError):
-            verify(bytes(changed), keys)
+        for changed in (data[:at] + data[at + 1 :], data[:at] + data[at : at + 1] + data[at:]):
+            assert changed == data or not verifies(changed, keys)
+    for trailing in (b"\0", b"\xf6", b"\xff", data):
+        with pytest.raises(ManifestError) as refused:
+            verify(data + trailing, keys)
+        assert refused.value.code == ResultCode.MALFORMED
 
 
 @pytest.mark.parametrize("number", NUMBERS)
