@@ -17,6 +17,8 @@ from pathlib import Path
 from amqtt.contexts import ListenerConfig
 from amqtt.errors import BrokerError
 
+from deploy.board_tls import BoardTls, TlsFiles
+from deploy.broker_admission import BOARDS, DEFAULT, ENTRANCE, Admission
 from deploy.broker_rules import AccessRules, RulesError
 from deploy.embedded_broker import EmbeddedBroker
 
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     try:
         asyncio.run(_serve(options))
-    except (BrokerError, RulesError, OSError) as error:
+    except (BrokerError, RulesError, OSError, ValueError) as error:
         sys.stderr.write(f"the broker cannot start: {error}\n")
         return 1
     return 0
@@ -42,8 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--passwords", type=Path, required=True, help="Mosquitto's password file")
     parser.add_argument("--acl", type=Path, required=True, help="Mosquitto's ACL file")
     parser.add_argument("--max-packet-bytes", type=int, default=256 * 1024)
-    parser.add_argument("--certificate", type=Path, help="PEM chain; with --key: TLS only")
+    parser.add_argument("--certificate", type=Path, help="PEM chain; with --key: TLS")
     parser.add_argument("--key", type=Path, help="PEM private key of the certificate")
+    boards = parser.add_argument_group("boards", "With --boards, --host and --port go without TLS.")
+    boards.add_argument("--boards", metavar="HOST", help="where boards connect, over TLS")
+    boards.add_argument("--boards-port", type=int, default=8883, help="with a client certificate")
+    boards.add_argument("--entrance-port", type=int, default=8884, help="without: to enrol")
+    boards.add_argument("--authority", type=Path, help="PEM certificate of the clients' issuer")
+    boards.add_argument("--revoked", type=Path, help="PEM list of withdrawn certificates")
     return parser
 
 
@@ -51,8 +59,8 @@ async def _serve(options: argparse.Namespace) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    rules = AccessRules(options.passwords, options.acl)
-    broker = EmbeddedBroker(rules, _listener(options), options.max_packet_bytes)
+    admission = Admission(AccessRules(options.passwords, options.acl), _tls(options))
+    broker = EmbeddedBroker(admission, _listeners(options), options.max_packet_bytes)
     amqtt = logging.getLogger("amqtt")
     amqtt.setLevel(logging.CRITICAL)  # what fails in start() is raised and told by main()
     await broker.start()
@@ -69,13 +77,31 @@ async def _serve(options: argparse.Namespace) -> None:
         os._exit(0)
 
 
-def _listener(options: argparse.Namespace) -> ListenerConfig:
-    host = f"[{options.host}]" if ":" in options.host else options.host
+def _tls(options: argparse.Namespace) -> BoardTls | None:
+    if options.boards is None:
+        return None
+    files = (options.certificate, options.key, options.authority, options.revoked)
+    if None in files:
+        raise OSError("--boards needs --certificate, --key, --authority and --revoked")
+    return BoardTls(TlsFiles(*files))
+
+
+def _listeners(options: argparse.Namespace) -> dict[str, ListenerConfig]:
+    if options.boards is None:
+        return {DEFAULT: _listener(options.host, options.port, options)}
+    return {
+        DEFAULT: _listener(options.host, options.port),
+        BOARDS: _listener(options.boards, options.boards_port, options),
+        ENTRANCE: _listener(options.boards, options.entrance_port, options),
+    }
+
+
+def _listener(host: str, port: int, tls: argparse.Namespace | None = None) -> ListenerConfig:
     return ListenerConfig(
-        bind=f"{host}:{options.port}",
-        ssl=options.certificate is not None,
-        certfile=options.certificate,
-        keyfile=options.key,
+        bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        ssl=tls is not None and tls.certificate is not None,
+        certfile=None if tls is None else tls.certificate,
+        keyfile=None if tls is None else tls.key,
     )
 
 

@@ -30,7 +30,11 @@ class LimitedReader(StreamReaderAdapter):  # type: ignore[misc]
 
 
 class AbortableWriter(StreamWriterAdapter):  # type: ignore[misc]
-    """A writer that can be ended without waiting for a peer that no longer reads."""
+    """A writer that knows its listener, and ends without waiting for a peer that reads no more."""
+
+    def __init__(self, writer: asyncio.StreamWriter, listener: str) -> None:
+        super().__init__(writer)
+        self.listener = listener
 
     def abort(self) -> None:
         """End the connection; what is still in the buffer is lost."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import struct
 from collections import deque
 from typing import Any
@@ -25,14 +26,14 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import ApplicationMessage, OutgoingApplicationMessage, Session
 from amqtt.utils import gen_client_id
 
+from deploy.broker_admission import BOARDS, DEFAULT, ENTRANCE, Admission
 from deploy.broker_connections import (
     AbortableWriter,
     EndingHandler,
     LimitedReader,
     keep_for_later,
 )
-from deploy.broker_rules import Access, AccessRules, RulesError
-from orchestrator.protocol.accounts import may_use_client_id
+from deploy.broker_rules import Access
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +64,15 @@ class RoutingQueue(asyncio.Queue[ApplicationMessage]):
 class EmbeddedBroker(Broker):  # type: ignore[misc]
     """An MQTT 3.1.1 broker for one machine; must be made inside a running event loop."""
 
-    def __init__(self, rules: AccessRules, listener: ListenerConfig, max_packet_bytes: int) -> None:
+    def __init__(
+        self, admission: Admission, listeners: dict[str, ListenerConfig], max_packet_bytes: int
+    ) -> None:
+        """`listeners` by the names of `broker_admission`; the TLS of boards is the admission's."""
         config = BrokerConfig(
-            listeners={"default": listener}, plugins={}, session_expiry_interval=SESSION_EXPIRY_S
+            listeners=listeners, plugins={}, session_expiry_interval=SESSION_EXPIRY_S
         )
         super().__init__(config)
-        self._rules = rules
+        self._admission = admission
         self._max_packet_bytes = max_packet_bytes
         self._ended: dict[str, asyncio.Event] = {}
         self._watcher: asyncio.Task[None] | None = None
@@ -84,12 +88,21 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             self._watcher.cancel()
         await super().shutdown()
 
+    def _create_ssl_context(self, listener: ListenerConfig) -> ssl.SSLContext:
+        tls, named = self._admission.tls, self.listeners_config
+        if tls is not None and listener is named.get(BOARDS):
+            return tls.boards
+        if tls is not None and listener is named.get(ENTRANCE):
+            return tls.entrance
+        context: ssl.SSLContext = super()._create_ssl_context(listener)
+        return context
+
     async def stream_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
     ) -> None:
         """A TCP connection; whatever its client sends ends this connection at worst."""
         limited = LimitedReader(reader, self._max_packet_bytes)
-        adapter = AbortableWriter(writer)
+        adapter = AbortableWriter(writer, listener_name)
         try:
             await self._client_connected(listener_name, limited, adapter)
         except _BROKEN as error:
@@ -107,25 +120,14 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
             )
         except _BROKEN as error:
             raise MQTTError(f"{remote_address}:{remote_port} sent no CONNECT: {error}") from error
-        if not await self._admits(session):
+        listener = writer.listener if isinstance(writer, AbortableWriter) else DEFAULT
+        if not await self._admission.admits(session, listener, writer.get_ssl_info()):
             await ConnackPacket.build(0, NOT_AUTHORIZED).to_stream(writer)
             await writer.close()
             raise MQTTError(f"{remote_address}:{remote_port} may not connect")
         session = await self._take_over(session)
         session.keep_alive = int(session.keep_alive * KEEP_ALIVE_FACTOR)
         return handler, session
-
-    async def _admits(self, session: Session) -> bool:
-        self._refresh_rules()
-        user, secret = session.username, session.password
-        if not may_use_client_id(user or "", session.client_id or ""):
-            return False
-        # In a thread: a verifier states its own number of iterations.
-        known = await asyncio.to_thread(self._rules.check_login, user, secret)
-        session.attributes["tinyfleet.verifier"] = self._rules.verifier(user or "")
-        if not known or not session.will_flag:
-            return known
-        return self._may(session, Access.WRITE, session.will_topic or "")
 
     async def _take_over(self, session: Session) -> Session:
         """The session to go on with: a kept one, or the new one in place of what there was.
@@ -190,29 +192,18 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
 
     def _may(self, session: Session, access: Access, topic: str) -> bool:
         client = (session.client_id or "").partition("/")[2]
-        return self._rules.may(session.username or "", client, access, topic)
-
-    def _refresh_rules(self) -> bool:
-        try:
-            return self._rules.refresh()
-        except (RulesError, OSError) as error:
-            log.error("the old rules stay in force: %s", error)
-            return False
+        return self._admission.may(session, client, access, topic)
 
     async def _watch_rules(self) -> None:
         """End the connections of users whose credential is gone or another one now."""
         while True:
             await asyncio.sleep(RULES_POLL_S)
-            self._refresh_rules()
+            self._admission.refresh()
             for client in list(self._ended):
                 session = self._sessions.get(client, (None, None))[0]
-                if session is not None and not self._still_admitted(session):
+                if session is not None and not self._admission.still_admits(session):
                     log.warning("credential withdrawn: %s", session.username)
                     await self._end_connection(client)
-
-    def _still_admitted(self, session: Session) -> bool:
-        verifier = self._rules.verifier(session.username or "")
-        return bool(verifier == session.attributes.get("tinyfleet.verifier"))
 
     def route(self, session: Session, message: ApplicationMessage) -> None:
         """Queue a message for its subscribers and keep it if it is retained; or refuse it."""

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
+from deploy import boards
 from orchestrator.gateways.dynamic_security import security_file, write_security_file
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ def configuration(plugin_path: Path | None) -> Path:
             plugin=plugin_lines(plugin_path, security_file()),
             max_message_bytes=settings.BROKER_MAX_MESSAGE_BYTES,
         )
+        + boards.mosquitto_listener()
     )
     if plugin_path is None:
         security_file().unlink(missing_ok=True)  # its presence tells the gateway of the plug-in

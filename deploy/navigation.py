@@ -1,4 +1,4 @@
-"""The admin's side bar."""
+"""The admin's titles and side bar."""
 
 from __future__ import annotations
 
@@ -72,3 +72,13 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
 ]
+
+ADMIN_SITE: dict[str, Any] = {
+    "SITE_TITLE": "TinyFleet",
+    "SITE_HEADER": "TinyFleet",
+    "SITE_SUBHEADER": "What fits what, and why not",
+    "SITE_SYMBOL": "memory",
+    "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "deploy.dashboard.dashboard_context",
+    "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
+}

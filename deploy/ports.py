@@ -16,7 +16,7 @@ class Endpoint:
     setting: str
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def accepts(self, timeout_s: float = 0.5) -> bool:
         """Whether something answers there now."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from deploy import mosquitto
+from deploy import boards, mosquitto, server_certificate
 from deploy.ports import Endpoint
 from deploy.supervisor import ProcessSpec
 from orchestrator.gateways.dynamic_security import security_file
@@ -25,22 +25,26 @@ def endpoints() -> list[tuple[str, Endpoint]]:
         ("web", settings.WEB_HOST, settings.WEB_PORT, "WEB", True),
     ]
     return [
-        (name, Endpoint(host, port, f"TINYFLEET_{part}_PORT"))
-        for name, host, port, part, ours in needs
-        if ours
+        *(
+            (name, Endpoint(host, port, f"TINYFLEET_{part}_PORT"))
+            for name, host, port, part, ours in needs
+            if ours
+        ),
+        *boards.endpoints(),
     ]
 
 
 def _endpoint(name: str) -> Endpoint:
-    return dict(endpoints())[name]
+    return next(endpoint for owner, endpoint in endpoints() if owner == name)
 
 
 def installation() -> list[ProcessSpec]:
     """Every process that `up` runs, what others need first."""
     return [
+        signer(),  # first, for the broker may need its certificate
         broker(),
+        *entrance(),
         *([] if settings.GRAPH_URL else [graph()]),
-        signer(),
         *([] if settings.MLFLOW_URL else [mlflow()]),
         web(),
         _own("gateway"),
@@ -59,8 +63,8 @@ def broker() -> ProcessSpec:
             "broker",
             [program, "-c", str(mosquitto.configuration(plugin))],
             endpoint=endpoint,
-            reload_on=settings.BROKER_DIR / "passwords",
-            before_start=mosquitto.refresh if plugin else None,
+            reload_on=(settings.BROKER_DIR / "passwords", *boards.tls_files()),
+            before_start=_before_mosquitto if plugin else _before_broker,
             remark="" if plugin else mosquitto.WITHOUT_PLUGIN,
         )
     security_file().unlink(missing_ok=True)
@@ -72,9 +76,27 @@ def broker() -> ProcessSpec:
             *("--passwords", str(settings.BROKER_DIR / "passwords")),
             *("--acl", str(settings.BROKER_DIR / "acl")),
             *("--max-packet-bytes", str(settings.BROKER_MAX_MESSAGE_BYTES)),
+            *boards.embedded_options(),
         ],
         endpoint=endpoint,
+        before_start=_before_broker,
     )
+
+
+def _before_mosquitto() -> None:
+    mosquitto.refresh()
+    _before_broker()
+
+
+def _before_broker() -> None:
+    if settings.BIND:
+        server_certificate.prepare()
+
+
+def entrance() -> list[ProcessSpec]:
+    """Where boards enrol: with Mosquitto a process of its own, with amqtt a listener."""
+    program = mosquitto.program()
+    return [boards.entrance(program)] if program and settings.BIND else []
 
 
 def graph() -> ProcessSpec:
@@ -95,6 +117,8 @@ def signer() -> ProcessSpec:
     argv += ["--authority", str(settings.AUTHORITY_FILE)]
     argv += ["--certificate-lifetime-s", str(settings.CERTIFICATE_LIFETIME_S)]
     argv += ["--max-revoked", str(settings.CERTIFICATES_WITHDRAWN_MAX)]
+    if settings.BIND:
+        argv += [f"--server-name={name}" for name in server_certificate.server_names()]
     return ProcessSpec("signer", argv, ready_line="signer ready")
 
 

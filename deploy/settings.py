@@ -19,7 +19,7 @@ from deploy.environment import (
     text_setting,
 )
 from deploy.logs import logging_configuration
-from deploy.navigation import NAVIGATION
+from deploy.navigation import ADMIN_SITE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("TINYFLEET_VAR", BASE_DIR / "var")).resolve()
@@ -176,7 +176,12 @@ BROKER = text_setting("TINYFLEET_BROKER", "auto")
 # auto looks where systems keep it; a path names it; none leaves Mosquitto to the two files.
 MOSQUITTO_PLUGIN = text_setting("TINYFLEET_MOSQUITTO_PLUGIN", "auto")
 MQTT_PORT = int_setting("TINYFLEET_MQTT_PORT", 1883)
-ISSUE_CERTIFICATES = bool_setting("TINYFLEET_ISSUE_CERTIFICATES", False)
+# Where real boards connect, over TLS; empty: nowhere. `up --bind ADDRESS` says it too.
+BIND = text_setting("TINYFLEET_BIND", "")
+MQTTS_PORT = int_setting("TINYFLEET_MQTTS_PORT", 8883)
+ENROL_PORT = int_setting("TINYFLEET_ENROL_PORT", 8884)
+TLS_NAMES = list_setting("TINYFLEET_TLS_NAMES", [])  # what boards call this machine, besides
+ISSUE_CERTIFICATES = bool_setting("TINYFLEET_ISSUE_CERTIFICATES", bool(BIND))
 GRAPH_HOST = text_setting("TINYFLEET_GRAPH_HOST", "127.0.0.1")
 GRAPH_PORT = int_setting("TINYFLEET_GRAPH_PORT", 7878)
 GRAPH_URL = text_setting("TINYFLEET_GRAPH_URL", "")  # an external store instead of the local one
@@ -289,12 +294,4 @@ LOGGING = logging_configuration(
     as_json=bool_setting("TINYFLEET_LOG_JSON", False),
 )
 
-UNFOLD = {
-    "SITE_TITLE": "TinyFleet",
-    "SITE_HEADER": "TinyFleet",
-    "SITE_SUBHEADER": "What fits what, and why not",
-    "SITE_SYMBOL": "memory",
-    "SHOW_HISTORY": True,
-    "DASHBOARD_CALLBACK": "deploy.dashboard.dashboard_context",
-    "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
-}
+UNFOLD = ADMIN_SITE

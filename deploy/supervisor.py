@@ -49,7 +49,7 @@ class ProcessSpec:
     """How to start one process and how to see that it is ready.
 
     Ready is `ready_line` in its log since the start, or the endpoint accepting a connection.
-    `reload_on` names a file whose change is told to the process by SIGHUP, twice. `before_start` is
+    `reload_on` names files whose change is told to the process by SIGHUP, twice. `before_start` is
     called before each start, and must not raise. `remark` is for whoever reads what runs.
     """
 
@@ -58,7 +58,7 @@ class ProcessSpec:
     endpoint: Endpoint | None = None
     ready_line: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    reload_on: Path | None = None
+    reload_on: Sequence[Path] = ()
     before_start: Callable[[], None] | None = None
     url: str = ""
     remark: str = ""
@@ -75,7 +75,7 @@ class _Child:
     back_off_s: float = BACK_OFF_START_S
     restarts: int = 0
     log_offset: int = 0
-    reload_stamp: float = 0.0
+    reload_stamp: tuple[float, ...] = ()
     remind_at: float = math.inf
 
 
@@ -253,11 +253,8 @@ def _signal_group(process: subprocess.Popen[bytes] | None, number: signal.Signal
         log.debug("process_group_gone", pid=process.pid)
 
 
-def _modified(path: Path | None) -> float:
-    try:
-        return path.stat().st_mtime if path else 0.0
-    except FileNotFoundError:
-        return 0.0
+def _modified(paths: Sequence[Path]) -> tuple[float, ...]:
+    return tuple(path.stat().st_mtime if path.exists() else 0.0 for path in paths)
 
 
 def _appears(line: str, path: Path, offset: int) -> bool:

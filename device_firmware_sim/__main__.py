@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from device_firmware_sim.loop import Loop
 
 DESCRIPTOR_RESERVE = 64
+PLAIN_PORT, TLS_PORT, ENROL_PORT = 1883, 8883, 8884
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,12 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _simulate(given: argparse.Namespace, members: list[Member]) -> int:
     # The interpreter and paho are loaded here: --help and --list-devices need neither.
     from device_firmware_sim.sensors import StreamError
-    from device_firmware_sim.simulation import OptionError, Options, assemble, sole_use
+    from device_firmware_sim.simulation import OptionError, Options, assemble, sole_use, tls_options
 
     _allow_descriptors(len(members) + DESCRIPTOR_RESERVE)
-    names = [field for field in Options.__dataclass_fields__ if field != "members"]
-    options = Options(members=tuple(members), **{name: getattr(given, name) for name in names})
+    given.port = given.port or (PLAIN_PORT if given.tls_ca is None else TLS_PORT)
+    names = [name for name in Options.__dataclass_fields__ if name not in ("members", "tls")]
     try:
+        options = Options(
+            members=tuple(members),
+            tls=tls_options(given.tls_ca, given.enrol_port),
+            **{name: getattr(given, name) for name in names},
+        )
         with sole_use(options.state_dir):
             _run(assemble(options), f"{len(members)} devices ready for {given.host}:{given.port}")
     except (OptionError, StreamError) as error:
@@ -83,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="the broker's address (%(default)s)")
-    add("--port", type=int, default=1883, help="the broker's port (%(default)s)")
+    add("--port", type=int, help=f"the broker's port ({PLAIN_PORT}; {TLS_PORT} with --tls-ca)")
+    add("--tls-ca", type=Path, metavar="FILE", help="certificate of the authority: connect by TLS")
+    add("--enrol-port", type=int, default=ENROL_PORT, help="to join by TLS (%(default)s)")
     add("--devices", type=_positive, default=24, metavar="N", help="how many (%(default)s)")
     add("--seed", type=int, default=7, help="draws the boards and orders (%(default)s)")
     add("--list-devices", action="store_true", help="print ids and boards as JSON; no connection")

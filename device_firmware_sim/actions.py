@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 
@@ -39,9 +40,15 @@ Action: TypeAlias = Publish | Subscribe | Unsubscribe | Reconnect
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How a device signs in to the broker; `will` is left there for when it is lost."""
+    """How a device signs in to the broker; `will` is left there for when it is lost.
+
+    `credential` is a file of key and certificate (PEM) that stands for name and password over TLS;
+    `enrols` says that this account only asks to join, which over TLS has a port of its own.
+    """
 
     client_id: str
     username: str
     password: str
     will: Publish | None
+    credential: Path | None = None
+    enrols: bool = False

@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 import random
 import socket
+import ssl
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from device_firmware_sim.actions import Action, Publish, Reconnect, Subscribe, Unsubscribe
+from device_firmware_sim.actions import Account, Action, Publish, Reconnect, Subscribe, Unsubscribe
 from device_firmware_sim.device import Device
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,22 @@ BACKOFF_S = 0.25
 BACKOFF_MAX_S = 15.0
 STABLE_AFTER_S = 5.0
 _QOS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom the device trusts (PEM file of the authority), and where it enrols."""
+
+    authority: Path
+    enrol_port: int
+
+    def context(self, credential: Path | None) -> ssl.SSLContext:
+        """A client's context; `credential` is a file of its key and certificate."""
+        context = ssl.create_default_context(cafile=self.authority)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if credential is not None:
+            context.load_cert_chain(credential)
+        return context
 
 
 class Backoff:
@@ -53,11 +72,18 @@ class Link:
     """A device and its connection. Nothing that the network does is raised from here."""
 
     def __init__(
-        self, device: Device, host: str, port: int, seed: int, first_attempt_at: float
+        self,
+        device: Device,
+        host: str,
+        port: int,
+        seed: int,
+        first_attempt_at: float,
+        tls: Tls | None = None,
     ) -> None:
         self.device = device
         self._host = host
         self._port = port
+        self._tls = tls
         self._backoff = Backoff(seed)
         self._client: mqtt.Client | None = None
         self._is_connected = False
@@ -97,6 +123,8 @@ class Link:
         client = self._client
         if client is not None and readable:
             client.loop_read()
+            while _has_more(client):
+                client.loop_read()
         if client is not None and writable:
             client.loop_write()
         self._settle_events(now)
@@ -132,9 +160,10 @@ class Link:
                 self._backoff.succeeded()
 
     def _connect(self, now: float) -> None:
-        client = self._new_client()
+        account = self.device.account()
         try:
-            client.connect(self._host, self._port, KEEPALIVE_S)
+            client = self._new_client(account)
+            client.connect(self._host, self._port_for(account), KEEPALIVE_S)
         except OSError as error:
             self._lost(now, str(error))
             return
@@ -143,8 +172,10 @@ class Link:
         if self.socket is not None:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def _new_client(self) -> mqtt.Client:
-        account = self.device.account()
+    def _port_for(self, account: Account) -> int:
+        return self._tls.enrol_port if self._tls is not None and account.enrols else self._port
+
+    def _new_client(self, account: Account) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             account.client_id,
@@ -153,7 +184,10 @@ class Link:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.username_pw_set(account.username, account.password)
+        if account.credential is None:
+            client.username_pw_set(account.username, account.password)
+        if self._tls is not None:
+            client.tls_set_context(self._tls.context(account.credential))
         if account.will is not None:
             client.will_set(account.will.topic, account.will.payload, _QOS, account.will.retain)
         client.on_connect = self._on_connect
@@ -211,7 +245,15 @@ class Link:
                     self._attend_at = now
 
     def _lost(self, now: float, why: str) -> None:
+        if not self._is_connected:
+            self.device.missed()
         self.drop()
         wait_s = self._backoff.failed()
         self._attend_at = now + wait_s
         log.info("device=%s offline, again in %.1f s: %s", self.device.device_id, wait_s, why)
+
+
+def _has_more(client: mqtt.Client) -> bool:
+    """Whether TLS has bytes in hand already, of which no selector tells."""
+    found = client.socket()
+    return isinstance(found, ssl.SSLSocket) and found.pending() > 0

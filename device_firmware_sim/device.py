@@ -62,6 +62,7 @@ class Setup:
     enrol_password: str = ""
     host: str = "127.0.0.1"
     port: int = 1883
+    over_tls: bool = False
     samples_per_second: float = 0.0
     samples_per_pack: int = 20
     arena_error: float = 1.0
@@ -85,7 +86,8 @@ class Device:
             _measured_arena(setup),
             setup.arena_error,
         )
-        self._joining = Joining(self.device_id, setup.token, flash.identity, setup.enrol_password)
+        known = (self.device_id, setup.token, flash.identity, setup.enrol_password)
+        self._joining = Joining(*known, flash.credential if setup.over_tls else None)
         watch = Watch(setup.trial_s)
         watch.begin(now)
         self._installed = Installed(flash, runtime, watch)
@@ -143,6 +145,10 @@ class Device:
     def refused(self) -> None:
         """The broker did not take the account."""
         self._joining.refused()
+
+    def missed(self) -> None:
+        """An attempt to connect came to nothing, for whatever reason."""
+        self._joining.missed()
 
     def disconnected(self) -> None:
         """The connection is gone; work goes on, words wait."""

@@ -153,6 +153,8 @@ class Flash:
         self.boot = Record(folder, "boot", 2048, supply)
         self.identity = Record(folder, "identity", 2048, supply)
         self.adapted = Record(folder, "adapted", record_bytes, supply)
+        # Made from the identity whenever it is needed, for a library that reads files: no state.
+        self.credential = folder / "credential.pem"
 
 
 def _read_page(page: bytes) -> tuple[int, bytes] | None:

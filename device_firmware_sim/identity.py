@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from device_firmware_sim.flash import Record
+from orchestrator.protocol.certificates import ClientCertificate
 from orchestrator.protocol.enrolment import SALT_BYTES, make_verifier, sign_enrolment
 from orchestrator.protocol.messages import Enrolment
 
@@ -19,19 +20,40 @@ class Identity:
     """Made at the first boot, kept in flash: a P-256 key (PKCS #8), a secret, the verifier's salt.
 
     The secret never leaves the device: the server gets its verifier, the broker sees it at sign-in.
+    Over TLS the certificate (PEM) that came with the acceptance takes its place.
     """
 
     key: bytes
     secret: str
     salt: bytes
     is_accepted: bool = False
+    certificate: str = ""
 
     def enrolment(self, device_id: str, token: str) -> Enrolment:
         """A signed request to join; asking again says the same of key, secret and token."""
+        verifier = make_verifier(self.secret, self.salt)
+        return sign_enrolment(self._private_key(), device_id, token, verifier)
+
+    def holds(self, certificate: ClientCertificate) -> bool:
+        """Whether a certificate is for this device's key."""
+        public_key = self._private_key().public_key()
+        return certificate.public_key == public_key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode("ascii")
+
+    def credential(self) -> bytes:
+        """Key and certificate, PEM, as TLS libraries read them."""
+        key = self._private_key().private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return key + self.certificate.encode()
+
+    def _private_key(self) -> ec.EllipticCurvePrivateKey:
         private_key = serialization.load_der_private_key(self.key, None)
         assert isinstance(private_key, ec.EllipticCurvePrivateKey)
-        verifier = make_verifier(self.secret, self.salt)
-        return sign_enrolment(private_key, device_id, token, verifier)
+        return private_key
 
 
 def load_identity(record: Record) -> Identity:

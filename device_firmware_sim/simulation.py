@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from device_firmware_sim.client import Link
+from device_firmware_sim.client import Link, Tls
 from device_firmware_sim.device import Device, Setup
 from device_firmware_sim.flash import Flash
 from device_firmware_sim.fleet import Member
@@ -45,6 +45,7 @@ class Options:
     trust: Path
     tokens: Path | None
     enrol_password_file: Path | None
+    tls: Tls | None
     stream: Path | None
     world: Path | None
     samples_per_second: float
@@ -78,7 +79,9 @@ def assemble(options: Options) -> Loop:
         if not (device.is_member or setup.token):
             raise OptionError(f"--tokens has none for {member.device_id}, which has to enrol")
         first_attempt_at = clock.now() + position / CONNECTS_PER_SECOND
-        links.append(Link(device, options.host, options.port, member.seed, first_attempt_at))
+        links.append(
+            Link(device, options.host, options.port, member.seed, first_attempt_at, options.tls)
+        )
     return Loop(links, world, clock)
 
 
@@ -111,6 +114,18 @@ def _trust(folder: Path) -> Trust:
         raise OptionError(f"--trust {error}") from error
 
 
+def tls_options(authority: Path | None, enrol_port: int) -> Tls | None:
+    """TLS with this authority's certificate (PEM); None without one. OptionError."""
+    if authority is None:
+        return None
+    tls = Tls(authority, enrol_port)
+    try:
+        tls.context(None)
+    except OSError as error:
+        raise OptionError(f"--tls-ca {authority}: {error}") from error
+    return tls
+
+
 def _setup(
     options: Options,
     member: Member,
@@ -128,6 +143,7 @@ def _setup(
         enrol_password=password,
         host=options.host,
         port=options.port,
+        over_tls=options.tls is not None,
         samples_per_second=options.samples_per_second,
         samples_per_pack=options.samples_per_pack,
         arena_error=error_of(member.device_id, truth.errors),

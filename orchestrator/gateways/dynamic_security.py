@@ -130,10 +130,14 @@ def exclusion(device_id: str, before: Client | None) -> list[Json]:
 
 
 def interruption(device_id: str, before: Client | None) -> list[Json]:
-    """Commands that end a member's connection; it may come back, if it has what counts now."""
-    if before is None or not before.enabled:
+    """Commands that end a connection; a member may come back, if it has what counts now.
+
+    One that is shut out may have come in once more by a certificate that the broker did not yet
+    know to be withdrawn: it could do nothing there, and now it goes.
+    """
+    if before is None:
         return []
-    words = ("disableClient", "enableClient")
+    words = ("disableClient", "enableClient") if before.enabled else ("disableClient",)
     return [{"command": word, "username": device_id} for word in words]
 
 

@@ -11,7 +11,8 @@ class DeviceCertificate(models.Model):
     """A client certificate: asked for while `pem` is empty, kept until it ends by itself.
 
     It is good while its device is accepted with this very key; every other one that has not ended
-    is on the list of withdrawn certificates. So it outlives the device's row.
+    is on the list of withdrawn certificates. So it outlives the device's row. `listed_at` is when
+    it came on that list; `is_cut`, that the broker was told since to end whoever came in with it.
     """
 
     device = models.ForeignKey(
@@ -22,6 +23,8 @@ class DeviceCertificate(models.Model):
     serial = models.CharField(max_length=40, blank=True, help_text="Hexadecimal")
     ends_at = models.DateTimeField(null=True, blank=True)
     asked_at = models.DateTimeField()
+    listed_at = models.DateTimeField(null=True, blank=True)
+    is_cut = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["pk"]

@@ -17,6 +17,7 @@ GATEWAY_CLIENT_ID = "tinyfleet-gateway"
 """The server's two connections have client ids that begin so, and end in what nobody can guess:
 not every broker holds the shared account to its own client ids."""
 ACCESS_CLIENT_ID = "tinyfleet-access"
+ENTRANCE_CLIENT_ID = "tinyfleet-entrance"
 
 DEVICE_WRITES = ("td", "online", "state", "report", "telemetry", "learn/update")
 DEVICE_READS = ("desired", "acked", "learn/task")

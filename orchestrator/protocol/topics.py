@@ -8,7 +8,7 @@ from enum import StrEnum
 
 ROOT = "tinyfleet/v1"
 RESERVED_NAMES = frozenset(
-    {"enrol", "artifacts", "gateway", "tinyfleet-gateway", "tinyfleet-access"}
+    {"enrol", "artifacts", "gateway", "tinyfleet-gateway", "tinyfleet-access", "tinyfleet-entrance"}
 )
 """Account names, client ids of the server, and what stands in a device's place in topics."""
 

@@ -155,7 +155,10 @@ class BrokerMembers:
         members = set(dynamic_security.member_ids(names))
         commands: list[Json] = []
         for name in sorted(names - members):
-            commands += dynamic_security.exclusion(name, self._known.get(name))
+            before = self._known.get(name)
+            shut_out = dynamic_security.exclusion(name, before)
+            again = dynamic_security.interruption(name, before) if name in rekeyed else []
+            commands += shut_out or again
         for name in sorted(names & members):
             before = self._known.get(name)
             commands += dynamic_security.interruption(name, before) if name in rekeyed else []

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from orchestrator.gateways.certificates import CertificateClient, write_revoked
+from orchestrator.gateways.certificates import CertificateClient, revoked_file, write_revoked
 from orchestrator.gateways.signing import SignerUnreachable, SigningRefused
-from orchestrator.models import DeviceCertificate
+from orchestrator.models import AccessChange, DeviceCertificate
 from orchestrator.protocol.certificates import SERVER_RENEWS_AFTER, read_certificate
 from orchestrator.protocol.messages import EnrolmentAnswer, EnrolmentResult
 from registry.models import Device, DeviceStatus
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 CERTIFICATES_AT_ONCE = 200
 RETRY_S = 2.0
+LIST_IS_READ_AFTER_S = 2.0
+"""The supervisor tells Mosquitto of a change at once and a second later (deploy.supervisor)."""
 
 _OF_A_MEMBER = Q(device__status=DeviceStatus.ACCEPTED, device__public_key=F("public_key"))
 
@@ -71,6 +73,7 @@ class Certificates:
         answers: list[tuple[str, EnrolmentResult]] = []
         try:
             self._withdraw(now)
+            _cut_off(now)
             for asked in _asked_for():
                 answers += self._issue(asked, now)
         except SignerUnreachable as error:
@@ -80,13 +83,14 @@ class Certificates:
 
     def _withdraw(self, now: datetime) -> None:
         serials = withdrawn_serials(now)
-        if serials == self._listed:
+        if serials == self._listed and revoked_file().exists():
             return
         try:
             write_revoked(self._client.revocation_list(serials))
         except SigningRefused as error:
             log.error("revocation_list_refused", reason=str(error), certificates=len(serials))
             return
+        _note_listed(now)
         self._listed = serials
         log.info("certificates_withdrawn", certificates=len(serials))
 
@@ -107,9 +111,34 @@ class Certificates:
 
 def withdrawn_serials(now: datetime) -> list[int]:
     """Of all certificates that have not ended, those that are no member's present key's."""
+    return sorted(int(serial, 16) for serial in _withdrawn(now).values_list("serial", flat=True))
+
+
+def _withdrawn(now: datetime) -> QuerySet[DeviceCertificate]:
     living = DeviceCertificate.objects.filter(ends_at__gt=now)
-    withdrawn = living.exclude(pk__in=living.filter(_OF_A_MEMBER).values("pk"))
-    return sorted(int(serial, 16) for serial in withdrawn.values_list("serial", flat=True))
+    return living.exclude(pk__in=living.filter(_OF_A_MEMBER).values("pk"))
+
+
+@transaction.atomic
+def _note_listed(now: datetime) -> None:
+    withdrawn = list(_withdrawn(now).values_list("pk", flat=True))
+    listed = DeviceCertificate.objects.exclude(listed_at=None)
+    listed.exclude(pk__in=withdrawn).update(listed_at=None, is_cut=False)
+    DeviceCertificate.objects.filter(pk__in=withdrawn, listed_at=None).update(listed_at=now)
+
+
+@transaction.atomic
+def _cut_off(now: datetime) -> None:
+    """Have the broker end whoever came in before it had read the list.
+
+    Revocation itself has a connection ended at once; but its device may be back, with a certificate
+    that the broker takes until it has read the list.
+    """
+    read_by_now = now - timedelta(seconds=LIST_IS_READ_AFTER_S)
+    late = DeviceCertificate.objects.filter(listed_at__lte=read_by_now, is_cut=False)
+    for device_id in {read_certificate(row.pem).device_id for row in late}:
+        AccessChange.objects.create(device_id=device_id, admits=False, rekeys=True)
+    late.update(is_cut=True)
 
 
 def _asked_for() -> QuerySet[DeviceCertificate]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import cbor2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from orchestrator.protocol import blocks, cbor, cose, encoding, learning, manifest, suit
 from orchestrator.protocol.acceptance import DeviceCapacity, DeviceIdentity, check
@@ -164,7 +168,30 @@ def _enrolment() -> dict[str, bytes]:
     return {
         "enrolment.json": encoding.encode_enrolment(enrolment),
         "enrolment-proof.bin": proof,
+        "enrolment-certificate.json": encoding.encode_enrolment_result(
+            EnrolmentResult(EnrolmentAnswer.ACCEPTED, certificate=_certificate())
+        ),
     }
+
+
+def _certificate() -> str:
+    """As the authority issues it, but for its serial number and its signature, which are fixed."""
+    subject, issuer = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in (DEVICE, "TinyFleet")
+    )
+    builder = x509.CertificateBuilder(
+        subject_name=subject,
+        issuer_name=issuer,
+        public_key=DEVICE_KEY.public_key(),
+        serial_number=2026,
+        not_valid_before=datetime.fromtimestamp(NOW, UTC),
+        not_valid_after=datetime.fromtimestamp(NOW + 90 * 24 * 3600, UTC),
+    )
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    builder = builder.add_extension(x509.BasicConstraints(False, None), critical=True)
+    builder = builder.add_extension(usage, critical=False)
+    made = builder.sign(AUTHOR, hashes.SHA256(), ecdsa_deterministic=True)
+    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _blocks() -> dict[str, bytes]:

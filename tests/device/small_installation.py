@@ -2,9 +2,9 @@
 
 Mosquitto, signer, gateway and scheduler run under the supervisor of `manage.py up`, so a changed
 password file reaches the broker as it does there. Lines of JSON on stdin are orders: the words of a
-`manage.py` command, or what an operator does and sees in the admin: `accept DEVICE`, `device
-DEVICE`, `deployments DEVICE`, `release MODEL FILE ACCURACY...` and `arenas VARIANT`. Each is
-answered by a line of JSON: what was printed, or the rows.
+`manage.py` command, or what an operator does and sees in the admin: `accept DEVICE`, `revoke
+DEVICE`, `device DEVICE`, `deployments DEVICE`, `release MODEL FILE ACCURACY...` and `arenas
+VARIANT`. Each is answered by a line of JSON: what was printed, or the rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-NEEDED = {"broker", "signer", "gateway", "scheduler"}
+NEEDED = {"broker", "entrance", "signer", "gateway", "scheduler"}
 READY_WITHIN_S = 60.0
 STEP_S = 0.05
 
@@ -39,11 +39,14 @@ def prepare() -> None:
 
 def follow(words: list[str]) -> Any:
     from orchestrator.models import Deployment
-    from orchestrator.services.enrolment import accept_pending
+    from orchestrator.services.enrolment import accept_pending, revoke
     from registry.models import Device, Measurement
 
     if words[0] == "accept":
         accept_pending(Device.objects.get(device_id=words[1]), timezone.now())
+        return None
+    if words[0] == "revoke":
+        revoke(Device.objects.get(device_id=words[1]))
         return None
     if words[0] == "device":
         rows = Device.objects.filter(device_id=words[1])

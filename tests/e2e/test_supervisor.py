@@ -93,7 +93,7 @@ def test_what_dies_again_and_again_waits_longer_each_time(tmp_path: Path) -> Non
 def test_a_changed_file_is_told_by_a_hang_up(supervise, tmp_path: Path) -> None:
     watched = tmp_path / "passwords"
     watched.write_text("one")
-    supervisor = supervise(spec("one", RELOADER, reload_on=watched))
+    supervisor = supervise(spec("one", RELOADER, reload_on=(watched,)))
     assert supervisor.wait_until_ready(20.0)
     os.utime(watched, (1, 1))
     until(supervisor, lambda: "reloaded" in (tmp_path / "one.log").read_text())

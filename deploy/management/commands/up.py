@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from rich.console import Console
 
+from deploy import boards, server_certificate
 from deploy.accounts import ensure_administrator
+from deploy.environment import bool_setting
 from deploy.ports import PortTaken, check_free
 from deploy.processes import endpoints, installation
 from deploy.run_state import AlreadyRunning, clear_state, exclusive, write_state
@@ -21,12 +25,22 @@ from deploy.supervisor import Condition, ProcessView, Supervisor
 from orchestrator.gateways.broker_files import write_acl_file, write_password_file
 
 POLL_S = 0.1
+RENEW_EVERY_S = 3600.0
 
 
 class Command(BaseCommand):
     help = "Run all processes on this machine; restart what dies; stop all on Ctrl-C."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--bind",
+            metavar="ADDRESS",
+            help="serve real boards there, over TLS with client certificates (TINYFLEET_BIND)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["bind"]:
+            _serve_boards_at(options["bind"])
         try:
             with exclusive(settings.RUN_DIR):
                 self._run()
@@ -42,6 +56,8 @@ class Command(BaseCommand):
         check_free(endpoints())
         console = Console()
         console.print(f"sign in as {login.username}, password in {login.password_file}")
+        for sentence in boards.exposed():
+            console.print(sentence)
         board = _Board(console)
         logs = settings.VAR_DIR / "logs"
         specs = installation()
@@ -57,6 +73,7 @@ class _Board:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._seen: dict[str, tuple[Condition, int]] = {}
+        self._told_of_boards = False
 
     def show(self, views: list[ProcessView]) -> None:
         for view in views:
@@ -64,7 +81,22 @@ class _Board:
                 self._seen[view.name] = (view.condition, view.restarts)
                 place = view.url or view.address
                 self._console.print(f"{view.name:<10} {view.condition.value:<20} {place}")
+        self._tell_of_boards(views)
         write_state(settings.RUN_DIR, views)
+
+    def _tell_of_boards(self, views: list[ProcessView]) -> None:
+        """Once, when the broker listens: before that there may be no authority yet."""
+        broker_ready = any(v.name == "broker" and v.condition is Condition.READY for v in views)
+        if settings.BIND and broker_ready and not self._told_of_boards:
+            self._told_of_boards = True
+            for line in boards.instructions():
+                self._console.print(line, soft_wrap=True)
+
+
+def _serve_boards_at(address: str) -> None:
+    """For this process, and by its environment for all that it starts."""
+    os.environ["TINYFLEET_BIND"] = settings.BIND = address
+    settings.ISSUE_CERTIFICATES = bool_setting("TINYFLEET_ISSUE_CERTIFICATES", True)
 
 
 def _run_until_signalled(supervisor: Supervisor) -> None:
@@ -73,8 +105,12 @@ def _run_until_signalled(supervisor: Supervisor) -> None:
         signal.signal(number, lambda got, frame: signalled.append(got))
     try:
         supervisor.start()
+        renew_at = time.monotonic() + RENEW_EVERY_S
         while not signalled:
             supervisor.step()
+            if settings.BIND and time.monotonic() >= renew_at:
+                server_certificate.renew(timezone.now())
+                renew_at = time.monotonic() + RENEW_EVERY_S
             time.sleep(POLL_S)
     finally:
         # A second Ctrl-C must not leave processes behind.
