@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
 from orchestrator.admin.confirmation import ask_first
 from orchestrator.models import Deployment, DeploymentEvent, Rollout, Wave
 from orchestrator.services import rollouts
+from orchestrator.services.approvals import approve
+from orchestrator.services.rollouts import possible_orders
 from registry.admin.columns import joined, link_to, share_text
 from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 
@@ -50,7 +54,7 @@ class RolloutAdmin(ReadOnlyAdmin):
     search_fields = ["name"]
     list_select_related = ["release__model", "variant__release__model", "created_by"]
     inlines = [WaveInline]
-    actions_detail = ["start", "pause", "resume", "abort", "retry_failed"]
+    actions_detail = ["approve", "start", "pause", "resume", "abort", "retry_failed"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rollout]:
         ended = Q(waves__deployments__is_open=False)
@@ -74,6 +78,24 @@ class RolloutAdmin(ReadOnlyAdmin):
 
     def has_steer_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("orchestrator.change_rollout")
+
+    def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("orchestrator.approve_rollout")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[UnfoldAction]:
+        """Only what its present status allows: a button that can only be refused is none."""
+        rollout = Rollout.objects.filter(pk=object_id).first()
+        allowed = possible_orders(rollout) if rollout is not None else frozenset()
+        buttons = super().get_actions_detail(request, object_id)
+        return [button for button in buttons if button.path.strip("/") in allowed]
+
+    @action(description="Approve", icon="verified_user", permissions=["approve"])
+    def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "it can be started then; who made it cannot approve it."
+        user = cast(User, request.user)
+        return self._steer(
+            request, object_id, "Approve", effect, lambda rollout: approve(rollout, user)
+        )
 
     @action(description="Start", icon="play_arrow", permissions=["steer"])
     def start(self, request: HttpRequest, object_id: str) -> HttpResponse:

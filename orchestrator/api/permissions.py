@@ -24,6 +24,15 @@ class SteeringPermissions(ModelPermissionsOrPublicRead):
     }
 
 
+class ApprovingPermissions(ModelPermissionsOrPublicRead):
+    """Approving is a permission of its own, for it is worth nothing in the maker's hand."""
+
+    perms_map = {
+        **ModelPermissionsOrPublicRead.perms_map,
+        "POST": ["%(app_label)s.approve_%(model_name)s"],
+    }
+
+
 class DevicePermissions(BasePermission):
     """Who may change devices may decide by which key one is known."""
 

@@ -7,6 +7,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orchestrator.api.rollout_fields import (
+    COUNTS,
+    CountsField,
+    HealthField,
+    PercentagesField,
+    SizesField,
+    TargetField,
+    WindowField,
+)
 from orchestrator.models import Deployment, DeploymentEvent, Rollout, Wave
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import wave_status_counts
@@ -16,42 +25,6 @@ from registry.api.fields import ReasonSerializer
 from registry.models import Release, Variant
 from registry.services.lookup import LookupFailed, find_release, find_variant
 
-TARGET = {
-    "oneOf": [
-        {"type": "object", "properties": {"all": {"type": "boolean"}}, "required": ["all"]},
-        {"type": "object", "properties": {"fleet": {"type": "string"}}, "required": ["fleet"]},
-        {
-            "type": "object",
-            "properties": {"devices": {"type": "array", "items": {"type": "string"}}},
-            "required": ["devices"],
-        },
-        {"type": "object", "properties": {"filter": {"type": "string"}}, "required": ["filter"]},
-        {"type": "object", "properties": {"sparql": {"type": "string"}}, "required": ["sparql"]},
-    ]
-}
-COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
-NUMBERS = {"type": "object", "additionalProperties": {"type": "number"}}
-
-
-@extend_schema_field(TARGET)
-class TargetField(serializers.JSONField):
-    """{"all": true}, {"fleet": slug}, {"devices": [ids]}, {"filter": text} or {"sparql": query}."""
-
-
-@extend_schema_field({"type": "array", "items": {"type": "number"}})
-class PercentagesField(serializers.JSONField):
-    """Cumulative percentages, ending at 100."""
-
-
-@extend_schema_field(NUMBERS)
-class HealthField(serializers.JSONField):
-    """max_accuracy_drop, max_latency_ratio, max_restarts."""
-
-
-@extend_schema_field(COUNTS)
-class CountsField(serializers.JSONField):
-    """Status to number of devices."""
-
 
 class RolloutOrderSerializer(serializers.Serializer[object]):
     """What a new rollout is to be; a release or one variant."""
@@ -60,12 +33,19 @@ class RolloutOrderSerializer(serializers.Serializer[object]):
     release = serializers.CharField(required=False, help_text="A release's id, or model/number")
     variant = serializers.CharField(required=False, help_text="A variant's id, or model/1/name")
     target = TargetField()
+    is_dynamic = serializers.BooleanField(required=False)
     wave_percentages = PercentagesField(required=False)
+    wave_sizes = SizesField(required=False)
     success_threshold = serializers.FloatField(required=False, help_text="Fraction, from 0 to 1")
     error_threshold = serializers.FloatField(required=False, help_text="Fraction, from 0 to 1")
     soak_s = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
     health = HealthField(required=False)
     revert_on_failure = serializers.BooleanField(required=False)
+    window = WindowField(required=False, allow_null=True)
+    max_per_minute = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**31 - 1
+    )
+    needs_approval = serializers.BooleanField(required=False)
     start_at = serializers.DateTimeField(required=False, allow_null=True)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
@@ -114,8 +94,11 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
     variant = serializers.SerializerMethodField()
     target = TargetField()
     wave_percentages = PercentagesField()
+    wave_sizes = SizesField()
+    window = WindowField()
     health = HealthField()
     created_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+    approved_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
 
     class Meta:
         model = Rollout
@@ -127,12 +110,19 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
             "target",
             "status",
             "detail",
+            "is_dynamic",
             "wave_percentages",
+            "wave_sizes",
             "success_threshold",
             "error_threshold",
             "soak_s",
             "health",
             "revert_on_failure",
+            "window",
+            "max_per_minute",
+            "needs_approval",
+            "approved_by",
+            "approved_at",
             "start_at",
             "expires_at",
             "created_by",
@@ -259,4 +249,8 @@ class PlanSerializer(serializers.Serializer[object]):
     )
     download_bytes = serializers.IntegerField(help_text="What all devices together would fetch")
     published_bytes = serializers.IntegerField(help_text="What the broker would hold once")
+    expected_s = serializers.FloatField(
+        allow_null=True, help_text="From the start to the end where all are online; null: not known"
+    )
+    expected_from = serializers.IntegerField(help_text="So many past updates tell that time")
     assignments = AssignmentSerializer(many=True, help_text="One page of them: limit and offset")

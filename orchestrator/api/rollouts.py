@@ -16,7 +16,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestrator.api.permissions import SteeringPermissions
+from orchestrator.api.permissions import ApprovingPermissions, SteeringPermissions
 from orchestrator.api.rollout_serializers import (
     DeploymentDetailSerializer,
     DeploymentSerializer,
@@ -28,6 +28,7 @@ from orchestrator.api.rollout_serializers import (
 from orchestrator.models import Deployment, DeploymentPurpose, Rollout, RolloutStatus
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services import rollouts
+from orchestrator.services.expected_time import expected_time
 from orchestrator.services.rollouts import Plan, RolloutError
 from registry.api.filters import WholeNumberFilter
 
@@ -61,7 +62,11 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
     """Rollouts: made as drafts, then started, paused, resumed, aborted and retried."""
 
     queryset = Rollout.objects.select_related(
-        "release__model", "variant__release__model", "variant__artifact", "created_by"
+        "release__model",
+        "variant__release__model",
+        "variant__artifact",
+        "created_by",
+        "approved_by",
     )
     serializer_class = RolloutSerializer
     filterset_class = RolloutFilter
@@ -98,24 +103,32 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
         """A dry run of a rollout that is not made: nothing is written."""
         order = _order(request)
         try:
-            planned = rollouts.plan(rollouts.draft_rollout(**order, user=_user(request)))
+            draft = rollouts.draft_rollout(**order, user=_user(request))
+            planned = rollouts.plan(draft)
         except RolloutError as error:
             raise ValidationError({"detail": str(error)}) from error
-        return self._plan_page(planned)
+        return self._plan_page(draft, planned)
 
     @extend_schema(operation_id="rollouts_plan", parameters=_PAGE, responses=PlanSerializer)
     @action(detail=True, url_path="plan", filterset_class=None)
     def plan(self, request: Request, pk: str) -> Response:
         """A dry run on the devices as they are now; of use before the start."""
+        rollout = self.get_object()
         try:
-            planned = rollouts.plan(self.get_object())
+            planned = rollouts.plan(rollout)
         except RolloutError as error:
             raise RolloutConflict(str(error)) from error
-        return self._plan_page(planned)
+        return self._plan_page(rollout, planned)
 
-    def _plan_page(self, planned: Plan) -> Response:
+    def _plan_page(self, rollout: Rollout, planned: Plan) -> Response:
         page = self.paginate_queryset(planned.assignments)  # type: ignore[arg-type]
-        return Response(PlanSerializer(plan_summary(planned, page or [])).data)
+        return Response(PlanSerializer(plan_summary(rollout, planned, page or [])).data)
+
+    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[ApprovingPermissions])
+    def approve(self, request: Request, pk: str) -> Response:
+        """Approve what somebody else has made, so that it can be started."""
+        return self._steer(lambda rollout: rollouts.approve(rollout, _user(request)))
 
     @extend_schema(request=None, responses=RolloutDetailSerializer)
     @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
@@ -165,8 +178,9 @@ def _user(request: Request) -> Any:
     return request.user if request.user.is_authenticated else None
 
 
-def plan_summary(planned: Plan, page: list[Any]) -> dict[str, Any]:
+def plan_summary(rollout: Rollout, planned: Plan, page: list[Any]) -> dict[str, Any]:
     """A plan as PlanSerializer shows it, with one page of its assignments."""
+    expected = expected_time(rollout, planned)
     waves = Counter(share.wave for share in planned.updates)
     return {
         "devices": len(planned.assignments),
@@ -175,6 +189,8 @@ def plan_summary(planned: Plan, page: list[Any]) -> dict[str, Any]:
         "waves": [waves[number] for number in range(1, max(waves, default=0) + 1)],
         "download_bytes": planned.download_bytes,
         "published_bytes": planned.published_bytes,
+        "expected_s": expected.seconds if expected else None,
+        "expected_from": expected.updates if expected else 0,
         "assignments": page,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -14,6 +15,7 @@ from orchestrator.models import Rollout
 from orchestrator.policy.lifecycle import FINAL
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates, wave_status_counts
+from orchestrator.services.expected_time import expected_time
 from orchestrator.services.plans import Assignment, Plan
 
 _STYLE = {
@@ -68,8 +70,8 @@ def _troubles(rollout: Rollout) -> list[Text]:
     ]
 
 
-def plan_tables(plan: Plan) -> RenderableType:
-    """Who would get what, who nothing and why, and what it costs."""
+def plan_tables(rollout: Rollout, plan: Plan) -> RenderableType:
+    """Who would get what, who nothing and why, what it costs and how long it takes."""
     table = Table()
     table.add_column("variant")
     table.add_column("devices", justify="right")
@@ -77,7 +79,7 @@ def plan_tables(plan: Plan) -> RenderableType:
     sizes = {str(share.variant): share.download_bytes for share in plan.updates}
     for variant, count in Counter(str(share.variant) for share in plan.updates).most_common():
         table.add_row(escape(variant), f"{count:,}", f"{sizes[variant]:,}")
-    parts: list[RenderableType] = [Text(_headline(plan)), table]
+    parts: list[RenderableType] = [Text(_headline(plan)), table, Text(_time(rollout, plan))]
     has_it = plan.with_outcome(DeploymentStatus.ALREADY_INSTALLED)
     if has_it:
         parts.append(Text(f"{len(has_it):,} devices have it already.", style="green"))
@@ -91,6 +93,16 @@ def _headline(plan: Plan) -> str:
     return (
         f"{len(plan.updates):,} of {len(plan.assignments):,} devices in waves of {sizes or '0'}; "
         f"{plan.download_bytes:,} B to fetch, {plan.published_bytes:,} B to publish"
+    )
+
+
+def _time(rollout: Rollout, plan: Plan) -> str:
+    expected = expected_time(rollout, plan)
+    if expected is None:
+        return "How long it takes is not known: no update has come through yet."
+    return (
+        f"It takes about {timedelta(seconds=round(expected.seconds))} where all are online, as"
+        f" {expected.updates:,} past updates tell."
     )
 
 

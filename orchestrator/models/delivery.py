@@ -35,11 +35,19 @@ class Rollout(models.Model):
     variant = models.ForeignKey(
         Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="rollouts"
     )
-    target = models.JSONField(help_text="{fleet: slug}, {devices: [id]} or {all: true}")
+    target = models.JSONField(help_text="{all: true}, or one of fleet, devices, filter, sparql")
     status = models.CharField(
         max_length=10, choices=RolloutStatus.choices, default=RolloutStatus.DRAFT
     )
+    is_dynamic = models.BooleanField(
+        default=False, help_text="Until it expires, devices that its target comes to mean join"
+    )
     wave_percentages = models.JSONField(default=list, help_text="e.g. [10, 50, 100]; cumulative")
+    wave_sizes = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Instead of percentages: devices a wave, e.g. [5, 50]; one more takes the rest",
+    )
     success_threshold = models.FloatField(default=0.9, help_text="Fraction; a wave needs >= this")
     error_threshold = models.FloatField(default=0.2, help_text="Fraction; above this it stops")
     soak_s = models.PositiveIntegerField(default=0, help_text="Seconds between install and confirm")
@@ -51,6 +59,25 @@ class Rollout(models.Model):
     revert_on_failure = models.BooleanField(
         default=False, help_text="When it stops, send its devices back to what they ran before"
     )
+    window = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="When orders may be sent: {from, to, days, timezone}, e.g. 22:00 to 05:00",
+    )
+    max_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Orders sent in any minute, at most"
+    )
+    needs_approval = models.BooleanField(
+        default=False, help_text="Somebody else than its maker has to approve it before it starts"
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="approved_rollouts",
+    )
+    approved_at = models.DateTimeField(null=True, blank=True)
     detail = models.TextField(blank=True, help_text="Why it stands where it stands")
     start_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
@@ -60,9 +87,12 @@ class Rollout(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # When its target was last worked out anew; only of a dynamic one.
+    target_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("approve_rollout", "Can approve another person's rollout")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(release__isnull=False) ^ models.Q(variant__isnull=False),
@@ -152,6 +182,7 @@ class Deployment(models.Model):
     reports = models.PositiveIntegerField(default=0, help_text="How many came, up to the quota")
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+    notified_at = models.DateTimeField(null=True, blank=True)
     installed_at = models.DateTimeField(null=True, blank=True)
     soak_ends_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
@@ -165,6 +196,12 @@ class Deployment(models.Model):
             ),
             models.Index(
                 fields=["device"], condition=models.Q(is_open=True), name="open_by_device"
+            ),
+            # How many a rollout with a rate has sent in the last minute.
+            models.Index(
+                fields=["wave", "notified_at"],
+                condition=models.Q(notified_at__isnull=False),
+                name="notified_by_wave",
             ),
             models.Index(
                 fields=["expires_at"], condition=models.Q(is_open=True), name="open_by_expiry"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import accumulate
 from math import ceil
 from typing import TypeAlias, TypeVar
 
@@ -57,11 +58,15 @@ def tally_of(status: DeploymentStatus) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Thresholds are fractions of one: a wave needs successes >=, and stops at errors >."""
+    """Thresholds are fractions of one: a wave needs successes >=, and stops at errors >.
+
+    Until `open_until` devices may still join, so nothing is complete before.
+    """
 
     success_threshold: float
     error_threshold: float
     start_at: datetime | None = None
+    open_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,8 @@ def _reaches(policy: Policy, wave: WaveCounts, successes: int) -> bool:
 def _step_on(policy: Policy, waves: Sequence[WaveCounts], now: datetime) -> Decision:
     following = next((wave for wave in waves if wave.stage is Stage.WAITING), None)
     if following is None:
-        return Wait() if any(wave.open for wave in waves) else Complete()
+        may_grow = policy.open_until is not None and now < policy.open_until
+        return Wait() if may_grow or any(wave.open for wave in waves) else Complete()
     if policy.start_at is not None and now < policy.start_at:
         return Wait()
     return StartWave(following.number)
@@ -186,5 +192,16 @@ def split_into_waves(items: Sequence[Item], percentages: Sequence[float]) -> lis
 
     Each item lands in exactly one wave; `percentages` ascend and end at 100.
     """
-    cuts = [ceil(len(items) * percentage / 100) for percentage in percentages]
-    return [items[start:end] for start, end in zip([0, *cuts], cuts, strict=False)]
+    return _cut(items, [ceil(len(items) * percentage / 100) for percentage in percentages])
+
+
+def split_by_sizes(items: Sequence[Item], sizes: Sequence[int]) -> list[Sequence[Item]]:
+    """Cut `items` into pieces of these sizes and one more with the rest, which may be empty.
+
+    There are as many pieces whatever is to be cut, so that who joins later finds them all.
+    """
+    return _cut(items, [*accumulate(sizes), max(sum(sizes), len(items))])
+
+
+def _cut(items: Sequence[Item], ends: Sequence[int]) -> list[Sequence[Item]]:
+    return [items[start:end] for start, end in zip([0, *ends], ends, strict=False)]

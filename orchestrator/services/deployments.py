@@ -31,6 +31,7 @@ from orchestrator.services.manifests import (
     desired_manifest,
     number,
 )
+from orchestrator.services.sending_limits import sending_limits
 from registry.models import Device, DeviceStatus
 from registry.services.pieces import chunks
 
@@ -75,19 +76,35 @@ def pending_manifests(now: datetime | None = None, limit: int = 200) -> list[Dep
     """Deployments whose turn it is and that no manifest was signed for yet, oldest first.
 
     An artifact is let in only as long as all retained blocks stay within RETAINED_MAX_BYTES; the
-    others wait until open deployments end and make room.
+    others wait until open deployments end and make room. Outside of a rollout's hours, and beyond
+    its rate, its updates wait; the way back does not.
     """
-    waiting = _of_accepted(Deployment.objects.filter(_SENDABLE)).filter(
-        status=DeploymentStatus.PENDING,
-        variant__isnull=False,
-        expires_at__gt=now or timezone.now(),
+    moment = now or timezone.now()
+    limits = sending_limits(moment)
+    waiting = _without_updates_of(
+        [pk for pk, count in limits.items() if count == 0],
+        _of_accepted(Deployment.objects.filter(_SENDABLE)).filter(
+            status=DeploymentStatus.PENDING, variant__isnull=False, expires_at__gt=moment
+        ),
     )
     admitted = _admitted(waiting)
     if not admitted:
         return []
     rows = waiting.filter(variant__artifact_id__in=admitted)
     rows = rows.order_by("wave__started_at", "created_at", "pk").select_related("device")
-    return list(rows.defer("device__td", "reasons").prefetch_related(*_SHARED)[:limit])
+    rows = rows.defer("device__td", "reasons").prefetch_related(*_SHARED)
+    found = list(_without_updates_of(limits, rows)[:limit])
+    for rollout, count in limits.items():
+        of_rate = rows.filter(purpose=DeploymentPurpose.UPDATE, wave__rollout=rollout)
+        found += of_rate[: min(count, limit - len(found))]
+    return found
+
+
+def _without_updates_of(
+    rollouts: Iterable[int], deployments: QuerySet[Deployment]
+) -> QuerySet[Deployment]:
+    of_them = Q(purpose=DeploymentPurpose.UPDATE, wave__rollout__in=list(rollouts))
+    return deployments.exclude(of_them)
 
 
 def _admitted(waiting: QuerySet[Deployment]) -> list[str]:
@@ -136,9 +153,9 @@ def attach_manifests(signed: Sequence[tuple[Deployment, bytes]], now: datetime) 
             current = [row for row in rows if (row.pk, row.sequence) in envelopes]
             changes = DeploymentChanges(now)
             for row in current:
-                row.manifest = envelopes[row.pk, row.sequence]
+                row.manifest, row.notified_at = envelopes[row.pk, row.sequence], now
                 changes.move(row, DeploymentStatus.NOTIFIED)
-            Deployment.objects.bulk_update(current, ["manifest"])
+            Deployment.objects.bulk_update(current, ["manifest", "notified_at"])
             attached += changes.write()
     return attached
 

@@ -15,7 +15,7 @@ from ontology.facts import Answer, Verdict
 from ontology.matching import explain
 from orchestrator.models import Rollout
 from orchestrator.policy.refusals import nearest_first, open_questions
-from orchestrator.policy.rollout import split_into_waves
+from orchestrator.policy.rollout import split_by_sizes, split_into_waves
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services import arena_reports
 from orchestrator.services.open_deployments import check_room
@@ -65,6 +65,10 @@ class Plan:
         """The shares that end, or start, in this status."""
         return [share for share in self.assignments if share.outcome is outcome]
 
+    def of_wave(self, number: int) -> list[Assignment]:
+        """The shares of one wave, those among them that are sent nothing."""
+        return [share for share in self.assignments if share.wave == number]
+
     @cached_property
     def updates(self) -> list[Assignment]:
         """Devices that would be sent something."""
@@ -98,7 +102,11 @@ def plan(rollout: Rollout, now: datetime | None = None) -> Plan:
     graph, so no transaction may be open.
     """
     target = parse_target(rollout.target)
-    devices = devices_of(target, now or timezone.now(), rollout.created_by)
+    return plan_for(rollout, devices_of(target, now or timezone.now(), rollout.created_by))
+
+
+def plan_for(rollout: Rollout, devices: Sequence[Device]) -> Plan:
+    """Each of these devices' share, whatever the rollout's target says."""
     candidates = _candidates(rollout)
     shared = _choices(rollout, devices)
     own = _own_choices(devices, shared, candidates)
@@ -222,9 +230,15 @@ def _into_waves(shares: Sequence[Assignment], rollout: Rollout) -> list[Assignme
     pending = [share for share in shares if share.outcome is DeploymentStatus.PENDING]
     pending.sort(key=lambda share: _lot(rollout.name, share.device.device_id))
     waves: dict[int, int] = {}
-    for number, members in enumerate(split_into_waves(pending, rollout.wave_percentages), start=1):
+    for number, members in enumerate(_pieces(pending, rollout), start=1):
         waves |= {share.device.pk: number for share in members}
     return [replace(share, wave=waves.get(share.device.pk, 1)) for share in shares]
+
+
+def _pieces(pending: Sequence[Assignment], rollout: Rollout) -> list[Sequence[Assignment]]:
+    if rollout.wave_sizes:
+        return split_by_sizes(pending, rollout.wave_sizes)
+    return split_into_waves(pending, rollout.wave_percentages)
 
 
 def _lot(rollout: str, device: str) -> bytes:

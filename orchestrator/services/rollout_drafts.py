@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from orchestrator.models import Rollout
+from orchestrator.policy.sending import WindowError, parse_window
 from orchestrator.services.targets import RolloutError, parse_target
 from registry.services.matching import deliverable
 
@@ -16,6 +17,7 @@ _HEALTH_LIMITS = ("max_accuracy_drop", "max_latency_ratio", "max_restarts")
 _MAX_NAME = 160
 # The signer signs no order that lives longer (deploy/signing_policy.py).
 MAX_LIFE = timedelta(days=31)
+MAX_WAVES = 100
 
 
 def check_draft(rollout: Rollout, now: datetime) -> None:
@@ -25,11 +27,13 @@ def check_draft(rollout: Rollout, now: datetime) -> None:
     _check_what(rollout)
     parse_target(rollout.target)
     _check_percentages(rollout.wave_percentages)
+    _check_sizes(rollout)
     _check_fraction("success threshold", rollout.success_threshold)
     _check_fraction("error threshold", rollout.error_threshold)
     if not _is_number(rollout.soak_s) or rollout.soak_s < 0:
         raise RolloutError("The soak lasts 0 seconds or more.")
     _check_health(rollout.health)
+    _check_sending(rollout)
     _check_times(rollout, now)
 
 
@@ -61,6 +65,27 @@ def _check_percentages(percentages: Any) -> None:
         )
 
 
+def _check_sizes(rollout: Rollout) -> None:
+    sizes = rollout.wave_sizes
+    if not isinstance(sizes, list) or not all(_is_count(each) for each in sizes):
+        raise RolloutError("Sizes of waves are whole numbers of devices from 1 up, e.g. 5, 50.")
+    if sizes and rollout.wave_percentages != [100]:
+        raise RolloutError("Waves are given by percentages or by sizes, not by both.")
+    if len(sizes) >= MAX_WAVES or len(rollout.wave_percentages) > MAX_WAVES:
+        raise RolloutError(f"A rollout has at most {MAX_WAVES} waves.")
+
+
+def _check_sending(rollout: Rollout) -> None:
+    try:
+        parse_window(rollout.window)
+    except WindowError as error:
+        raise RolloutError(str(error)) from error
+    if rollout.max_per_minute is not None and not _is_count(rollout.max_per_minute):
+        raise RolloutError("At most one or more orders are sent a minute, or as many as there are.")
+    if rollout.is_dynamic and parse_target(rollout.target).devices:
+        raise RolloutError("Named devices stay the same: nobody can join such a rollout.")
+
+
 def _check_fraction(what: str, value: Any) -> None:
     if not _is_number(value) or not 0 <= value <= 1:
         raise RolloutError(f"The {what} is a fraction from 0 to 1; {value} can never be met.")
@@ -87,6 +112,10 @@ def _check_times(rollout: Rollout, now: datetime) -> None:
         raise RolloutError(
             f"The rollout would live longer than the {MAX_LIFE.days} days that the signer allows."
         )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
 
 
 def _is_number(value: Any) -> bool:

@@ -20,9 +20,10 @@ from orchestrator.policy.lifecycle import is_final
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.deployment_changes import move_all
 from orchestrator.services.open_deployments import check_room
-from orchestrator.services.plans import Assignment, Plan, check_plan, plan
+from orchestrator.services.plans import Assignment, check_plan, plan
 from orchestrator.services.targets import RolloutError
 from registry.models import Device
+from registry.services.pieces import chunks
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +43,8 @@ def begin(rollout: Rollout, now: datetime) -> None:
     with transaction.atomic():
         _claim(rollout, now)
         check_room(share.device.pk for share in planned.updates)
-        waves = _create_waves(rollout)
-        _create_deployments(rollout, waves, planned, now)
-        _supersede_older(rollout, now)
+        for wave in _create_waves(rollout):
+            add_to_wave(rollout, wave, planned.of_wave(wave.number), now)
     log.info("rollout_running", rollout=rollout.pk, devices=len(planned.updates))
 
 
@@ -58,16 +58,21 @@ def _claim(rollout: Rollout, now: datetime) -> None:
 
 
 def _create_waves(rollout: Rollout) -> list[Wave]:
-    count = len(rollout.wave_percentages)
+    count = len(rollout.wave_sizes) + 1 if rollout.wave_sizes else len(rollout.wave_percentages)
     return Wave.objects.bulk_create(
         Wave(rollout=rollout, number=number) for number in range(1, count + 1)
     )
 
 
-def _create_deployments(
-    rollout: Rollout, waves: Sequence[Wave], planned: Plan, now: datetime
-) -> None:
-    rows = [_deployment(share, waves[share.wave - 1], rollout) for share in planned.assignments]
+def add_to_wave(rollout: Rollout, wave: Wave, shares: Sequence[Assignment], now: datetime) -> None:
+    """Write these devices' deployments; what older rollouts were sending them is superseded.
+
+    One that the rollout had nothing for before gets a new attempt.
+    """
+    before = _attempts(rollout, shares)
+    rows = [
+        _deployment(share, wave, rollout, before.get(share.device.pk, 0) + 1) for share in shares
+    ]
     Deployment.objects.bulk_create(rows, batch_size=_BATCH)
     ended = [row for row in rows if not row.is_open]
     DeploymentEvent.objects.bulk_create(
@@ -77,12 +82,25 @@ def _create_deployments(
         ),
         batch_size=_BATCH,
     )
+    Wave.objects.filter(pk=wave.pk).update(recount=True)
+    _supersede_older(rollout, rows, now)
 
 
-def _deployment(share: Assignment, wave: Wave, rollout: Rollout) -> Deployment:
+def _attempts(rollout: Rollout, shares: Sequence[Assignment]) -> dict[int, int]:
+    """By device, the last attempt in this rollout; it is not the newest any more."""
+    attempts: dict[int, int] = {}
+    for chunk in chunks([share.device.pk for share in shares]):
+        old = Deployment.objects.filter(wave__rollout=rollout, device__in=chunk)
+        attempts |= dict(old.order_by("attempt").values_list("device_id", "attempt"))
+        old.filter(is_newest=True).update(is_newest=False)
+    return attempts
+
+
+def _deployment(share: Assignment, wave: Wave, rollout: Rollout, attempt: int) -> Deployment:
     return Deployment(
         wave=wave,
         device=share.device,
+        attempt=attempt,
         variant=share.variant,
         previous_id=share.device.installed_id,
         status=share.outcome.value,
@@ -93,16 +111,17 @@ def _deployment(share: Assignment, wave: Wave, rollout: Rollout) -> Deployment:
     )
 
 
-def _supersede_older(rollout: Rollout, now: datetime) -> None:
+def _supersede_older(rollout: Rollout, rows: Sequence[Deployment], now: datetime) -> None:
     """From now on this rollout says what its devices are to run.
 
     A device that it has nothing for keeps what an older one is sending it.
     """
-    own = Deployment.objects.filter(wave__rollout=rollout)
-    taken = own.exclude(status=DeploymentStatus.NOT_APPLICABLE).values("device_id")
-    others = Deployment.objects.filter(is_open=True).exclude(wave__rollout=rollout)
+    taken = [r.device_id for r in rows if r.status != DeploymentStatus.NOT_APPLICABLE]
     detail = f"taken over by rollout {rollout.pk}"
-    move_all(others.filter(device_id__in=taken), DeploymentStatus.SUPERSEDED, now, detail=detail)
+    for chunk in chunks(taken):
+        others = Deployment.objects.filter(is_open=True, device_id__in=chunk)
+        older = others.exclude(wave__rollout=rollout)
+        move_all(older, DeploymentStatus.SUPERSEDED, now, detail=detail)
 
 
 def ready_to_send(deployments: QuerySet[Deployment], now: datetime) -> None:

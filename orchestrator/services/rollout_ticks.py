@@ -29,6 +29,7 @@ from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates, wave_counts
 from orchestrator.services.champions import crown
 from orchestrator.services.deployment_changes import move_all
+from orchestrator.services.newcomers import take_in_newcomers
 from orchestrator.services.reverts import send_all_back
 from orchestrator.services.rollout_start import begin, ready_to_send
 from orchestrator.services.soak import settle_soaks
@@ -41,7 +42,8 @@ _ENDED_EARLY = (RolloutStatus.STOPPED, RolloutStatus.ABORTED)
 
 def tick(now: datetime) -> int:
     """Everything that is due at `now`; returns the number of changes. Nothing due costs little."""
-    return start_due(now) + expire(now) + settle_soaks(now) + look_at_marked(now)
+    changes = start_due(now) + expire(now) + settle_soaks(now) + take_in_newcomers(now)
+    return changes + look_at_marked(now)
 
 
 def start_due(now: datetime) -> int:
@@ -100,7 +102,12 @@ def step(rollout: Rollout, now: datetime) -> bool:
 
 
 def _policy(rollout: Rollout) -> Policy:
-    return Policy(rollout.success_threshold, rollout.error_threshold, rollout.start_at)
+    return Policy(
+        rollout.success_threshold,
+        rollout.error_threshold,
+        rollout.start_at,
+        rollout.expires_at if rollout.is_dynamic else None,
+    )
 
 
 def _apply(rollout: Rollout, decision: Decision, now: datetime) -> None:
@@ -110,6 +117,7 @@ def _apply(rollout: Rollout, decision: Decision, now: datetime) -> None:
             _wave(rollout, number).update(status=WaveStatus.RUNNING, started_at=now)
         case WaveSucceeded(number):
             _wave(rollout, number).update(status=WaveStatus.SUCCEEDED, finished_at=now)
+            _crown_early(rollout)
         case WaveFailed(number, why):
             _wave(rollout, number).update(status=WaveStatus.FAILED, finished_at=now)
             Rollout.objects.filter(pk=rollout.pk).update(detail=f"Wave {number}: {why}.")
@@ -122,6 +130,13 @@ def _apply(rollout: Rollout, decision: Decision, now: datetime) -> None:
         case Complete():
             _finish(rollout, RolloutStatus.COMPLETED, now)
             crown(rollout)
+
+
+def _crown_early(rollout: Rollout) -> None:
+    """A dynamic rollout goes on until it expires; its release has proved itself long before."""
+    unfinished = rollout.waves.exclude(status=WaveStatus.SUCCEEDED)
+    if rollout.is_dynamic and not unfinished.exists():
+        crown(rollout)
 
 
 def _wave(rollout: Rollout, number: int) -> QuerySet[Wave]:

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orchestrator.models import Rollout, RolloutStatus, Wave, WaveStatus
+from orchestrator.services.approvals import approve, check_approval
 from orchestrator.services.plans import Plan, check_plan, plan
 from orchestrator.services.retries import retry_failed
 from orchestrator.services.rollout_drafts import check_draft
@@ -30,6 +31,7 @@ __all__ = [
     "RolloutError",
     "RolloutPolicy",
     "abort",
+    "approve",
     "create_rollout",
     "draft_rollout",
     "pause",
@@ -47,12 +49,18 @@ log = structlog.get_logger(__name__)
 class RolloutPolicy:
     """How a rollout proceeds; the defaults are one wave that tolerates a fifth of errors.
 
-    Percentages are cumulative; thresholds fractions of one; `expires_at` defaults to
-    DEPLOYMENT_EXPIRY_S after the start; `health` takes max_accuracy_drop, max_latency_ratio and
-    max_restarts.
+    Percentages are cumulative; `wave_sizes` give numbers of devices instead, and one more wave
+    takes the rest. Thresholds are fractions of one; `expires_at` defaults to DEPLOYMENT_EXPIRY_S
+    after the start; `health` takes max_accuracy_drop, max_latency_ratio and max_restarts; `window`
+    is as `orchestrator.policy.sending.parse_window` reads it.
     """
 
     wave_percentages: Sequence[float] = (100,)
+    wave_sizes: Sequence[int] = ()
+    is_dynamic: bool = False
+    window: Any = None
+    max_per_minute: int | None = None
+    needs_approval: bool = False
     success_threshold: float = 0.9
     error_threshold: float = 0.2
     soak_s: int = 0
@@ -83,7 +91,12 @@ def draft_rollout(
         release=release,
         variant=variant,
         target=target,
+        is_dynamic=how.is_dynamic,
         wave_percentages=_as_list(how.wave_percentages),
+        wave_sizes=_as_list(how.wave_sizes),
+        window=how.window,
+        max_per_minute=how.max_per_minute,
+        needs_approval=how.needs_approval or settings.ROLLOUTS_NEED_APPROVAL,
         success_threshold=how.success_threshold,
         error_threshold=how.error_threshold,
         soak_s=how.soak_s,
@@ -97,9 +110,9 @@ def draft_rollout(
     return rollout
 
 
-def _as_list(percentages: Any) -> Any:
+def _as_list(numbers: Any) -> Any:
     """Whatever else came over REST is left as it is, for the check to name."""
-    return list(percentages) if isinstance(percentages, tuple) else percentages
+    return list(numbers) if isinstance(numbers, tuple) else numbers
 
 
 def create_rollout(
@@ -125,6 +138,7 @@ def create_rollout(
 def start_rollout(rollout: Rollout, now: datetime | None = None) -> Rollout:
     """Send it on its way, or schedule it where its `start_at` is still to come."""
     moment = now or timezone.now()
+    check_approval(rollout)
     if rollout.start_at is not None and rollout.start_at > moment:
         _move(rollout, {RolloutStatus.DRAFT}, RolloutStatus.SCHEDULED)
         return rollout
@@ -180,3 +194,22 @@ def _move(
     rollout.refresh_from_db()
     log.info(f"rollout_{status.value}", rollout=rollout.pk)
     return rollout
+
+
+_ORDERS_OF = {
+    RolloutStatus.DRAFT: frozenset({"start", "abort"}),
+    RolloutStatus.SCHEDULED: frozenset({"abort"}),
+    RolloutStatus.RUNNING: frozenset({"pause", "abort", "retry_failed"}),
+    RolloutStatus.PAUSED: frozenset({"resume", "abort", "retry_failed"}),
+    RolloutStatus.STOPPED: frozenset({"retry_failed"}),
+    RolloutStatus.COMPLETED: frozenset({"retry_failed"}),
+    RolloutStatus.ABORTED: frozenset(),
+}
+
+
+def possible_orders(rollout: Rollout) -> frozenset[str]:
+    """What an operator may order as it stands now; a name stands for the service of that name."""
+    status = RolloutStatus(rollout.status)
+    if status == RolloutStatus.DRAFT and rollout.needs_approval and not rollout.approved_at:
+        return frozenset({"approve", "abort"})
+    return _ORDERS_OF[status]

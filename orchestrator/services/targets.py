@@ -86,7 +86,15 @@ def _is_name(value: Any) -> bool:
 
 
 def devices_of(target: Target, now: datetime, user: User | None = None) -> list[Device]:
-    """The accepted devices that the target names now, by id; RolloutError where there are none.
+    """As `selected_devices`, but RolloutError where there are none."""
+    devices = selected_devices(target, now, user)
+    if not devices:
+        raise RolloutError(f"{_nobody(target)} no accepted device.")
+    return devices
+
+
+def selected_devices(target: Target, now: datetime, user: User | None) -> list[Device]:
+    """The accepted devices that the target means now, by id.
 
     A device that is named one by one must exist and be accepted: a typing error must not silently
     shrink a rollout. Every other target leaves out those that are not accepted. A query is asked
@@ -95,12 +103,8 @@ def devices_of(target: Target, now: datetime, user: User | None = None) -> list[
     if target.devices:
         return _named_devices(target.devices)
     if target.sparql is not None:
-        devices = _queried_devices(target.sparql, user)
-    else:
-        devices = list(_described_devices(target, now))
-    if not devices:
-        raise RolloutError(f"{_nobody(target)} no accepted device.")
-    return devices
+        return _queried_devices(target.sparql, user)
+    return list(_described_devices(target, now))
 
 
 def _described_devices(target: Target, now: datetime) -> QuerySet[Device]:

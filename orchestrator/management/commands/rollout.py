@@ -81,7 +81,7 @@ class Command(WritingCommand):
         saved = options["id"] is not None
         rollout = _find(options["id"]) if saved else rollouts.draft_rollout(**_wanted(options))
         console = _console(self.stdout)
-        console.print(rollout_tables.plan_tables(rollouts.plan(rollout)))
+        console.print(rollout_tables.plan_tables(rollout, rollouts.plan(rollout)))
 
     def _watch(self, rollout: Rollout) -> None:
         """Until it ends; status 1 where it did not complete. Ctrl-C ends only the watching."""
@@ -117,7 +117,14 @@ def _what_arguments(parser: ArgumentParser) -> None:
     target.add_argument("--device", action="append", metavar="ID", help="one device; repeatable")
     target.add_argument("--filter", help="devices that it means, e.g. 'board = nano-33-ble'")
     target.add_argument("--sparql", type=Path, metavar="FILE", help="devices that a SELECT yields")
-    parser.add_argument("--waves", type=_percentages, default=(100,), metavar="10,50,100")
+    parser.add_argument(
+        "--dynamic", action="store_true", help="devices that it comes to mean join until it expires"
+    )
+    waves = parser.add_mutually_exclusive_group()
+    waves.add_argument("--waves", type=_percentages, default=(100,), metavar="10,50,100")
+    waves.add_argument(
+        "--wave-sizes", type=_sizes, default=(), metavar="5,50", help="devices; the rest follows"
+    )
     parser.add_argument("--success", type=float, default=0.9, help="a wave needs >= this fraction")
     parser.add_argument("--errors", type=float, default=0.2, help="above this fraction it stops")
     parser.add_argument("--soak", type=int, default=0, help="seconds from install to confirm")
@@ -126,6 +133,11 @@ def _what_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--max-accuracy-drop", type=float, help="health: a fraction")
     parser.add_argument("--max-latency-ratio", type=float, help="health: times as long as before")
     parser.add_argument("--max-restarts", type=int, help="health: during the soak")
+    parser.add_argument("--window", type=_window, metavar="22:00-05:00", help="when orders may go")
+    parser.add_argument("--window-days", metavar="mon,tue", help="on which days it begins")
+    parser.add_argument("--timezone", default="UTC", metavar="Europe/Berlin", help="of the window")
+    parser.add_argument("--per-minute", type=int, help="orders in any minute, at most")
+    parser.add_argument("--needs-approval", action="store_true", help="by a second person")
     parser.add_argument("--revert", action="store_true", help="send devices back when it stops")
 
 
@@ -166,7 +178,20 @@ def _policy(options: dict[str, Any]) -> RolloutPolicy:
         expires_at=options["expires_at"],
         health={name: options[name] for name in limits if options[name] is not None},
         revert_on_failure=options["revert"],
+        is_dynamic=options["dynamic"],
+        wave_sizes=options["wave_sizes"],
+        window=_hours(options),
+        max_per_minute=options["per_minute"],
+        needs_approval=options["needs_approval"],
     )
+
+
+def _hours(options: dict[str, Any]) -> dict[str, Any] | None:
+    if options["window"] is None:
+        return None
+    days = options["window_days"]
+    named = {"days": days.split(",")} if days else {}
+    return {**options["window"], **named, "timezone": options["timezone"]}
 
 
 def _find(number: int) -> Rollout:
@@ -182,6 +207,20 @@ def _percentages(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is no list of percentages such as 10,50,100") from error
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no list of numbers such as 5,50") from error
+
+
+def _window(text: str) -> dict[str, str]:
+    begins, dash, ends = text.partition("-")
+    if not dash:
+        raise ArgumentTypeError(f"{text!r} is no window such as 22:00-05:00")
+    return {"from": begins, "to": ends}
 
 
 def _moment(text: str) -> Any:
