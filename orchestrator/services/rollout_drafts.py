@@ -17,7 +17,6 @@ _HEALTH_LIMITS = ("max_accuracy_drop", "max_latency_ratio", "max_restarts")
 _MAX_NAME = 160
 # The signer signs no order that lives longer (deploy/signing_policy.py).
 MAX_LIFE = timedelta(days=31)
-MAX_WAVES = 100
 
 
 def check_draft(rollout: Rollout, now: datetime) -> None:
@@ -52,16 +51,20 @@ def _check_percentages(percentages: Any) -> None:
     numbers = isinstance(percentages, list) and bool(percentages)
     if not numbers or not all(_is_number(each) for each in percentages):
         raise RolloutError("The waves are a list of cumulative percentages, e.g. 10, 50, 100.")
-    if len(percentages) > settings.ROLLOUT_WAVES_MAX:
-        raise RolloutError(
-            f"{len(percentages)} waves are more than the {settings.ROLLOUT_WAVES_MAX} allowed; "
-            "choose fewer or raise TINYFLEET_ROLLOUT_WAVES_MAX."
-        )
+    _check_count_of_waves(len(percentages))
     ascending = all(first < second for first, second in pairwise(percentages))
     if percentages[0] <= 0 or not ascending or percentages[-1] != 100:
         raise RolloutError(
             "The waves' cumulative percentages must rise from above 0 and end at 100, "
             f"not {', '.join(f'{each:g}' for each in percentages)}."
+        )
+
+
+def _check_count_of_waves(count: int) -> None:
+    if count > settings.ROLLOUT_WAVES_MAX:
+        raise RolloutError(
+            f"{count} waves are more than the {settings.ROLLOUT_WAVES_MAX} allowed; "
+            "choose fewer or raise TINYFLEET_ROLLOUT_WAVES_MAX."
         )
 
 
@@ -71,8 +74,7 @@ def _check_sizes(rollout: Rollout) -> None:
         raise RolloutError("Sizes of waves are whole numbers of devices from 1 up, e.g. 5, 50.")
     if sizes and rollout.wave_percentages != [100]:
         raise RolloutError("Waves are given by percentages or by sizes, not by both.")
-    if len(sizes) >= MAX_WAVES or len(rollout.wave_percentages) > MAX_WAVES:
-        raise RolloutError(f"A rollout has at most {MAX_WAVES} waves.")
+    _check_count_of_waves(len(sizes) + 1)
 
 
 def _check_sending(rollout: Rollout) -> None:

@@ -290,7 +290,7 @@ def test_rest_takes_and_shows_them(admin_client):
         ({"wave_sizes": (True,)}, "whole numbers of devices from 1 up"),
         ({"wave_sizes": ("5",)}, "whole numbers of devices from 1 up"),
         ({"wave_sizes": (5,), "wave_percentages": (50, 100)}, "not by both"),
-        ({"wave_sizes": (1,) * 100}, "at most 100 waves"),
+        ({"wave_sizes": (1,) * 100}, "101 waves are more than the 100 allowed"),
         ({"window": {"from": "x", "to": "y"}}, "times like 22:00"),
         ({"max_per_minute": 0}, "At most one or more"),
     ],

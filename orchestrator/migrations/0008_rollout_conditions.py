@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orchestrator', '0006_reports_counted'),
+        ('orchestrator', '0007_listed_certificates'),
         ('registry', '0010_figures_in_a_fixed_order'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
