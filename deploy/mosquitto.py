@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections
 
 from deploy import boards
 from orchestrator.gateways.dynamic_security import security_file, write_security_file
@@ -93,7 +93,7 @@ def refresh() -> None:
     except (DatabaseError, OSError) as error:
         log.error("security_file_is_older", error=str(error))
     finally:
-        connection.close()
+        close_old_connections()
 
 
 def _places() -> list[Path]:

@@ -61,6 +61,16 @@ class BrokerMembers:
         self._known: dict[str, Client] = {}
         self._due: list[str] = []
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the plug-in can be spoken to."""
+        return self._commands is not None and self._commands.epoch > 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last comparison found more than has been told since."""
+        return bool(self._due)
+
     def start(self) -> None:
         """Begin to connect."""
         if self._commands is not None:

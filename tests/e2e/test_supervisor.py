@@ -74,6 +74,21 @@ def test_what_dies_is_started_again_after_a_pause(supervise) -> None:
     assert supervisor.views()[0].restarts == 1
 
 
+def test_what_a_process_needs_is_prepared_before_each_start(supervise, tmp_path: Path) -> None:
+    needed = tmp_path / "needed"
+
+    def prepare() -> None:
+        needed.touch()
+
+    script = f"import os; os.remove({str(needed)!r});" + SLEEPER
+    supervisor = supervise(spec("one", script, before_start=prepare))
+    assert supervisor.wait_until_ready(20.0)
+    assert not needed.exists()
+    os.kill(supervisor.views()[0].pid, signal.SIGKILL)
+    until(supervisor, lambda: supervisor.views()[0].restarts == 1)
+    until(supervisor, lambda: supervisor.all_ready)
+
+
 def test_what_dies_again_and_again_waits_longer_each_time(tmp_path: Path) -> None:
     now = [0.0]
     supervisor = Supervisor([spec("one", "raise SystemExit(1)")], tmp_path, clock=lambda: now[0])
