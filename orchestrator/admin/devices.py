@@ -9,14 +9,15 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
 from ontology.matching import explain
 from orchestrator.admin.confirmation import ask_first
 from orchestrator.admin.device_filter import DeviceFilter
-from orchestrator.models import Deployment, DeviceShadow
+from orchestrator.models import ArenaReport, Deployment, DeviceShadow, KeyRequest
+from orchestrator.protocol.enrolment import key_fingerprint
 from orchestrator.services import enrolment
 from registry.admin.columns import DEVICE_COLOURS, link_to
 from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
@@ -25,7 +26,8 @@ from registry.services import matching
 
 _ACCEPTED_BY_KEY = "it becomes a member with the key and the secret that it offered."
 _ACCEPTED_BY_DESCRIPTION = (
-    "it becomes a member; only its description is known, so to connect it needs a token."
+    "it becomes a member; only its description is known, so to connect it needs a token,"
+    " or that its key is accepted too, when it shows one."
 )
 
 
@@ -41,6 +43,12 @@ class ShadowInline(ReadOnlyInline):
     verbose_name_plural = "reported state"
 
 
+class ArenaReportInline(ReadOnlyInline):
+    model = ArenaReport
+    fields = ["variant", "need_bytes", "have_bytes", "reported_at", "confirmed_at"]
+    verbose_name_plural = "found too large for its arena"
+
+
 @admin.register(Device)
 class DeviceAdmin(ReadOnlyAdmin):
     list_display = ["device_id", "board", "status_label", "online", "runs", "seen"]
@@ -50,9 +58,9 @@ class DeviceAdmin(ReadOnlyAdmin):
     search_fields += ["registration__thing_id"]
     list_select_related = ["profile__board", "installed__release__model", "shadow"]
     fields = ["device_id", "iri", "thing", "description", "status", "profile", "fleets"]
-    fields += ["installed", "what_fits", "td"]
-    readonly_fields = ["thing", "what_fits", "td"]  # a form would change its line ends
-    inlines = [ShadowInline, DeploymentInline]
+    fields += ["key", "installed", "what_fits", "td"]
+    readonly_fields = ["thing", "key", "what_fits", "td"]  # a form would change its line ends
+    inlines = [ShadowInline, DeploymentInline, ArenaReportInline]
     actions_detail = ["accept", "reject", "revoke"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
@@ -90,6 +98,15 @@ class DeviceAdmin(ReadOnlyAdmin):
     @display(description="In the Things directory as")
     def thing(self, device: Device) -> str:
         return link_to(getattr(device, "registration", None))
+
+    @display(description="Key", empty_value="–")
+    def key(self, device: Device) -> str:
+        """The accepted key's fingerprint, and the one that asks to take its place."""
+        known = key_fingerprint(device.public_key) or "none"
+        asking = KeyRequest.objects.filter(device=device, rejected_at=None).first()
+        if asking is None:
+            return known
+        return format_html("{} — {}", known, link_to(asking, "a new key waits"))
 
     @display(description="What fits, and why not")
     def what_fits(self, device: Device) -> str:

@@ -100,6 +100,7 @@ class BrokerProcess:
             f"user root\nlistener {self.port} 127.0.0.1\nallow_anonymous false\n"
             f"password_file {self._folder}/passwords\nacl_file {self._folder}/acl\n"
             "persistence false\nlog_dest none\n"
+            "max_queued_messages 100000\nmax_inflight_messages 1000\n"
         )
         return path
 

@@ -185,6 +185,8 @@ def test_an_operator_sees_both_keys_and_decides_in_the_admin(decision: str) -> N
     page = operator.get(reverse("admin:orchestrator_keyrequest_change", args=[request.pk]))
     for identity in (old, new):
         assert key_fingerprint(identity.enrolment().public_key) in page.content.decode()
+    device = operator.get(reverse("admin:registry_device_change", args=[request.device_id]))
+    assert page.request["PATH_INFO"] in device.content.decode()
     operator.post(reverse(f"admin:orchestrator_keyrequest_{decision}", args=[request.pk]))
     kept = new if decision == "accept" else old
     assert DeviceCredential.objects.get().verifier == kept.verifier
