@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from device_firmware_sim.actions import Account, Action, Publish, Reconnect, Subscribe
 from device_firmware_sim.builds import Build
@@ -34,7 +34,7 @@ from orchestrator.protocol.encoding import (
     encode_online,
     encode_state,
 )
-from orchestrator.protocol.messages import LearnUpdate, Online, State, TelemetryPack
+from orchestrator.protocol.messages import LearnUpdate, Online, State
 from orchestrator.protocol.refusal import TaskError
 from orchestrator.protocol.senml import encode_telemetry
 from orchestrator.protocol.topics import TopicError, TopicKind
@@ -199,7 +199,7 @@ class Device:
         self._attach(now)
         packs, updates = self._sampler.run(now)
         for pack in packs:
-            self._keep(pack)
+            self._ring.put(pack)
         actions: list[Action] = [self._learn_update(update) for update in updates]
         if not self._is_connected:
             return []
@@ -235,6 +235,7 @@ class Device:
         """
         kept = decode_acknowledgement(payload)
         if kept.boot > self.boot:
+            log.warning("device=%s lost %d packs: wiped", self.device_id, len(self._ring))
             self._updater.renumber(kept.boot + 1)
             self._ring = Ring(self.boot, self.setup.build.ring_packs)
             return [Reconnect()]
@@ -273,16 +274,14 @@ class Device:
         self._said = state
         return [Publish(topics.state(self.device_id), encode_state(state), retain=True)]
 
-    def _keep(self, pack: TelemetryPack) -> None:
-        numbered = replace(pack, boot=self.boot, sequence=self._ring.next_sequence)
-        cbor = self.setup.build.speaks_cbor
-        self._ring.put(encode_telemetry(self.device_id, numbered, cbor))
-
     def _packs_to_send(self, now: float) -> list[Action]:
         if not self._joining.is_member:
             return []
-        topic = topics.telemetry(self.device_id)
-        return [Publish(topic, payload) for payload in self._ring.take(now)]
+        topic, cbor = topics.telemetry(self.device_id), self.setup.build.speaks_cbor
+        return [
+            Publish(topic, encode_telemetry(self.device_id, pack, cbor))
+            for pack in self._ring.take(now)
+        ]
 
     def _learn_update(self, update: LearnUpdate) -> Publish:
         return Publish(topics.learn_update(self.device_id), encode_learn_update(update))

@@ -7,8 +7,10 @@ after a while on this one. (boot, sequence) names a pack, so the server keeps ea
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
+from itertools import islice
 
-from orchestrator.protocol.messages import Acknowledgement
+from orchestrator.protocol.messages import Acknowledgement, TelemetryPack
 
 WINDOW_PACKS = 32
 RESEND_AFTER_S = 20.0
@@ -44,7 +46,7 @@ class Meter:
 
 
 class Ring:
-    """A bounded queue of encoded packs of one boot, oldest first; full, it drops the oldest.
+    """A bounded queue of one boot's packs, oldest first; full, it drops the oldest and counts it.
 
     At most WINDOW_PACKS are under way without an acknowledgement, so that a server which is down
     finds a short queue at the broker, not a lost one.
@@ -52,7 +54,7 @@ class Ring:
 
     def __init__(self, boot: int, limit_packs: int) -> None:
         self._boot = boot
-        self._packs: deque[tuple[int, bytes]] = deque()
+        self._packs: deque[TelemetryPack] = deque()
         self._limit = limit_packs
         self._sent = 0
         self._wait_s = RESEND_AFTER_S
@@ -63,12 +65,12 @@ class Ring:
     def __len__(self) -> int:
         return len(self._packs)
 
-    def put(self, payload: bytes) -> None:
-        """Keep the pack that carries `next_sequence`."""
+    def put(self, pack: TelemetryPack) -> None:
+        """Keep a pack under this boot's next number."""
         if len(self._packs) == self._limit:
             self._packs.popleft()
             self.dropped += 1
-        self._packs.append((self.next_sequence, payload))
+        self._packs.append(replace(pack, boot=self._boot, sequence=self.next_sequence))
         self.next_sequence += 1
 
     def rewind(self) -> None:
@@ -76,21 +78,21 @@ class Ring:
         self._sent = 0
         self._quiet_since = None
 
-    def take(self, now: float) -> list[bytes]:
-        """The packs to send now, as far as the window lets them."""
-        window = list(self._packs)[:WINDOW_PACKS]
-        due = [(sequence, payload) for sequence, payload in window if sequence > self._sent]
+    def take(self, now: float) -> list[TelemetryPack]:
+        """The packs to send now, as far as the window lets them; each says what is still here."""
+        window = list(islice(self._packs, WINDOW_PACKS))
+        due = [pack for pack in window if pack.sequence > self._sent]
         if due:
-            self._sent = due[-1][0]
+            self._sent = due[-1].sequence
             self._quiet_since = now
-        return [payload for _, payload in due]
+        return [replace(pack, held_from=window[0].sequence) for pack in due]
 
     def acknowledge(self, kept: Acknowledgement, now: float) -> None:
         """Forget what the server has kept. A word about a later boot cannot be about these."""
         if kept.boot != self._boot:
             return
         before = len(self._packs)
-        while self._packs and self._packs[0][0] <= kept.sequence:
+        while self._packs and self._packs[0].sequence <= kept.sequence:
             self._packs.popleft()
         if len(self._packs) < before:
             self._wait_s = RESEND_AFTER_S

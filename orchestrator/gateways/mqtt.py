@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,10 @@ class BrokerLink:
         self._stopping = threading.Event()
         self._epoch = 0
         self._connections = 0
+        self._under_way: set[int] = set()
+        # Filled by paho's thread, which may confirm a message before `publish` knows its number;
+        # emptied in the thread that publishes. A lock would wait for paho's own, and that for it.
+        self._confirmed: deque[int] = deque()
         self._client = self._new_client()
 
     @property
@@ -108,9 +113,18 @@ class BrokerLink:
             if delivery.qos and delivery.epoch == self._connections:
                 self._client.ack(delivery.identifier, delivery.qos)
 
-    def publish(self, topic: str, payload: bytes, retain: bool) -> None:
-        """Queue a message; without a connection it waits for the next one."""
-        self._client.publish(topic, payload, qos=_QOS, retain=retain)
+    def publish(self, topic: str, payload: bytes, retain: bool) -> int:
+        """Queue a message; without a connection it waits for the next one. Its number here."""
+        number = self._client.publish(topic, payload, qos=_QOS, retain=retain).mid
+        self._under_way.add(number)
+        return number
+
+    @property
+    def under_way(self) -> frozenset[int]:
+        """The messages, by their numbers, that the broker has not confirmed yet."""
+        while self._confirmed:
+            self._under_way.discard(self._confirmed.popleft())
+        return frozenset(self._under_way)
 
     def _new_client(self) -> paho.Client:
         client = paho.Client(
@@ -128,6 +142,7 @@ class BrokerLink:
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_publish = self._on_publish
         return client
 
     # Callbacks, in paho's thread
@@ -182,6 +197,11 @@ class BrokerLink:
                 return
             except queue.Full:
                 continue
+
+    def _on_publish(
+        self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Any
+    ) -> None:
+        self._confirmed.append(mid)
 
     @property
     def _place(self) -> dict[str, Any]:

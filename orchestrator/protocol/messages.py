@@ -137,7 +137,8 @@ class TelemetryPack:
     """One SenML pack, resolved (RFC 8428 section 4.6); known names lifted out of `records`.
 
     `at` is UNIX seconds, None where the device has no clock; `accuracy` a fraction over `labelled`
-    of `samples`; `records` are the resolved SenML records as JSON objects.
+    of `samples`; `held_from` is the sequence number of the oldest pack that the device still has;
+    `records` are the resolved SenML records as JSON objects.
     """
 
     boot: int
@@ -151,6 +152,7 @@ class TelemetryPack:
     arena_used_bytes: int | None = None
     free_heap_bytes: int | None = None
     adapted_samples: int | None = None
+    held_from: int | None = None
     records: tuple[dict[str, str | float | bool], ...] = field(default=())
 
 

@@ -53,6 +53,7 @@ _MEANINGS: dict[str, _Meaning] = {
     "arena": _Meaning("arena_used_bytes", "B"),
     "heap": _Meaning("free_heap_bytes", "B"),
     "adapted": _Meaning("adapted_samples"),
+    "held": _Meaning("held_from"),
 }
 KNOWN_NAMES = tuple(_MEANINGS)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -96,6 +96,7 @@ class Gateway:
         self._held: Sequence[Delivery] = ()
         self._arrivals: Sequence[Arrival] = ()
         self._published: dict[str, str] = {}
+        self._clearing: dict[str, frozenset[int]] = {}
         self._unreadable: dict[str, float] = {}
         self._epoch = 0
         self._next_poll = 0.0
@@ -197,7 +198,7 @@ class Gateway:
         for item in changed:
             self._publish(item)
         self._clear(self._journal.names - wanted.keys())
-        self._journal.replace(wanted)
+        self._journal.replace([*wanted, *self._not_yet_cleared(wanted.keys())])
 
     def _publish(self, item: retained.Retained) -> None:
         if time.monotonic() < self._unreadable.get(item.name, 0.0):
@@ -213,6 +214,18 @@ class Gateway:
 
     def _clear(self, names: Iterable[str]) -> None:
         for name in names:
-            for topic in retained.topics_of(name):
-                self._link.publish(topic, b"", True)
+            if name not in self._clearing:
+                sent = [self._link.publish(topic, b"", True) for topic in retained.topics_of(name)]
+                self._clearing[name] = frozenset(sent)
             self._published.pop(name, None)
+
+    def _not_yet_cleared(self, wanted: Container[str]) -> Iterable[str]:
+        """The journal forgets only what the broker has confirmed to be gone: what is queued when
+        this process dies is sent by no other."""
+        under_way = self._link.under_way
+        self._clearing = {
+            name: messages & under_way
+            for name, messages in self._clearing.items()
+            if name not in wanted and messages & under_way
+        }
+        return self._clearing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -11,9 +11,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from orchestrator.models import DeviceShadow, Telemetry
-from orchestrator.policy.acknowledgement import Kept, Position, acknowledged
+from orchestrator.policy.acknowledgement import Kept, Position, Reached, acknowledged
 from orchestrator.protocol.messages import Acknowledgement, TelemetryPack
+from orchestrator.protocol.topics import TopicKind
 from orchestrator.services.presence import save, shadows_of
+from orchestrator.services.traffic_drops import Drop, DropReason, count_drop
 from registry.models import Device, DeviceStatus, Variant
 
 log = structlog.get_logger(__name__)
@@ -37,7 +39,7 @@ def ingest(
         variants = _variants(pack.digest for _, pack in packs)
         rows = [_row(device, pack, _variant(device, pack, variants), now) for device, pack in packs]
         Telemetry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=200)
-        return _acknowledge(devices.values(), now)
+        return _acknowledge(devices.values(), _held_from(packs), now)
 
 
 def acknowledgements() -> Iterable[tuple[str, Acknowledgement]]:
@@ -91,22 +93,48 @@ def _variant(device: Device, pack: TelemetryPack, variants: dict[str, Variant]) 
     return variants.get(pack.digest or "")
 
 
-def _acknowledge(devices: Iterable[Device], now: datetime) -> list[tuple[str, Acknowledgement]]:
+def _held_from(packs: Iterable[tuple[Device, TelemetryPack]]) -> dict[int, Position]:
+    """The oldest pack that each device has by its newest word, where it gives one."""
+    held: dict[int, Position] = {}
+    for device, pack in packs:
+        if pack.held_from is not None:
+            said = Position(pack.boot, pack.held_from)
+            held[device.pk] = max(said, held.get(device.pk, said))
+    return held
+
+
+def _acknowledge(
+    devices: Iterable[Device], held_from: Mapping[int, Position], now: datetime
+) -> list[tuple[str, Acknowledgement]]:
     shadows = shadows_of(devices)
     answers = []
     for device in devices:
         shadow = shadows[device.pk]
-        reached = _reached(shadow, now)
-        shadow.acked_boot, shadow.acked_sequence = reached.boot, reached.sequence
-        answers.append((device.device_id, Acknowledgement(reached.boot, reached.sequence)))
+        reached = _reached(shadow, held_from.get(device.pk), now)
+        _count_lost(device, reached, now)
+        position = reached.position
+        shadow.acked_boot, shadow.acked_sequence = position.boot, position.sequence
+        answers.append((device.device_id, Acknowledgement(position.boot, position.sequence)))
     save(shadows.values(), ["acked_boot", "acked_sequence"])
     return answers
 
 
-def _reached(shadow: DeviceShadow, now: datetime) -> Position:
+def _count_lost(device: Device, reached: Reached, now: datetime) -> None:
+    """What a device's ring had to drop is gone, but not without a word."""
+    if not reached.lost:
+        return
+    position = reached.position
+    place = f"{position.boot}/{position.sequence}"
+    detail = f"{reached.lost} packs of {device.device_id} before {place}"
+    log.warning("telemetry_lost", device=device.device_id, packs=reached.lost, before=place)
+    drop = Drop(DropReason.LOST, TopicKind.TELEMETRY.value, detail, device.device_id)
+    count_drop(drop, now, reached.lost)
+
+
+def _reached(shadow: DeviceShadow, held_from: Position | None, now: datetime) -> Reached:
     before = Position(shadow.acked_boot, shadow.acked_sequence)
     beyond = Q(boot__gt=before.boot) | Q(boot=before.boot, sequence__gt=before.sequence)
     rows = Telemetry.objects.filter(beyond, device=shadow.device_id).order_by("boot", "sequence")
     columns = rows.values_list("boot", "sequence", "received_at")[:LOOK_AHEAD]
     kept = [Kept(Position(b, s), (now - received).total_seconds()) for b, s, received in columns]
-    return acknowledged(before, kept, settings.TELEMETRY_GAP_S)
+    return acknowledged(before, kept, settings.TELEMETRY_GAP_S, held_from)

@@ -30,6 +30,7 @@ class DropReason(StrEnum):
     FAILED = "failed"
     RATE = "rate"
     REPORTS = "reports"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)

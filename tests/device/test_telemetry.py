@@ -116,24 +116,43 @@ def test_nonsense_from_the_server_is_ignored(tmp_path, peer, stream, digit_netwo
     assert len(packs(bench)) == 1
 
 
+def filled(limit_packs: int, count: int, boot: int = 1) -> Ring:
+    """A ring into which so many packs were put."""
+    ring = Ring(boot, limit_packs)
+    for samples in range(1, count + 1):
+        ring.put(TelemetryPack(boot=0, sequence=0, samples=samples))
+    return ring
+
+
+def numbers(packs: list[TelemetryPack]) -> list[int]:
+    return [pack.sequence for pack in packs]
+
+
 class TestRing:
-    def test_a_full_ring_drops_the_oldest_and_counts_it(self):
-        ring = Ring(boot=1, limit_packs=3)
-        for text in (b"a", b"b", b"c", b"d"):
-            ring.put(text)
-        assert (ring.take(0), ring.dropped) == ([b"b", b"c", b"d"], 1)
+    def test_a_full_ring_drops_the_oldest_counts_it_and_says_so(self):
+        ring = filled(limit_packs=3, count=5)
+        taken = ring.take(0)
+        assert (numbers(taken), ring.dropped) == ([3, 4, 5], 2)
+        assert {pack.held_from for pack in taken} == {3}
+        assert [pack.samples for pack in taken] == [3, 4, 5]
 
     def test_a_window_is_under_way_until_it_is_acknowledged(self):
-        ring = Ring(boot=1, limit_packs=100)
-        for number in range(100):
-            ring.put(bytes([number]))
+        ring = filled(limit_packs=100, count=100)
         assert len(ring.take(0)) == WINDOW_PACKS
         assert ring.take(1) == []
         ring.acknowledge(Acknowledgement(1, 10), 2)
-        assert ring.take(2) == [bytes([n]) for n in range(WINDOW_PACKS, WINDOW_PACKS + 10)]
+        assert numbers(ring.take(2)) == list(range(WINDOW_PACKS + 1, WINDOW_PACKS + 11))
+
+    def test_a_pack_that_is_sent_again_tells_what_was_dropped_since(self):
+        ring = filled(limit_packs=4, count=4)
+        assert {pack.held_from for pack in ring.take(0)} == {1}
+        ring.put(TelemetryPack(boot=0, sequence=0))
+        ring.rewind()
+        assert [(pack.sequence, pack.held_from) for pack in ring.take(9)] == [
+            (number, 2) for number in (2, 3, 4, 5)
+        ]
 
     def test_a_word_about_another_boot_acknowledges_nothing(self):
-        ring = Ring(boot=2, limit_packs=3)
-        ring.put(b"a")
+        ring = filled(limit_packs=3, count=1, boot=2)
         ring.acknowledge(Acknowledgement(1, 50), 0)
         assert len(ring) == 1

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.models import DeviceShadow, Telemetry
-from orchestrator.policy.acknowledgement import Kept, Position, acknowledged
+from orchestrator.models import DeviceShadow, DroppedMessage, Telemetry
+from orchestrator.policy.acknowledgement import Kept, Position, Reached, acknowledged
 from orchestrator.protocol.messages import Acknowledgement, TelemetryPack
 from orchestrator.services import telemetry
 from tests.orchestrator import rollout_world
@@ -85,6 +85,36 @@ def test_a_gap_that_nothing_fills_is_given_up(settings) -> None:
     assert ingest([pack(4)], later(30)) == Acknowledgement(1, 4)
 
 
+def lost() -> list[int]:
+    return list(DroppedMessage.objects.filter(reason="lost").values_list("count", flat=True))
+
+
+def test_what_a_full_ring_dropped_is_acknowledged_over_and_counted_once() -> None:
+    member("pump-1")
+    assert ingest([pack(1, held_from=1), pack(2, held_from=1)]) == Acknowledgement(1, 2)
+    packs = [pack(n, held_from=9) for n in (9, 10)]
+    assert [ingest(packs) for _ in range(2)] == [Acknowledgement(1, 10)] * 2
+    assert lost() == [6]
+    (row,) = DroppedMessage.objects.all()
+    assert (row.topic, row.last_detail) == ("telemetry", "6 packs of pump-1 before 1/10")
+
+
+def test_what_a_device_still_holds_is_waited_for_however_long(settings) -> None:
+    settings.TELEMETRY_GAP_S = 30.0
+    member("pump-1")
+    assert ingest([pack(1, held_from=1), pack(4, held_from=2)]) == Acknowledgement(1, 1)
+    assert ingest([pack(4, held_from=3)], later(9999)) == Acknowledgement(1, 1)
+    assert ingest([pack(3, held_from=3)], later(9999)) == Acknowledgement(1, 4)
+    assert lost() == [1]
+
+
+def test_a_device_that_boots_has_lost_what_was_missing_before() -> None:
+    member("pump-1")
+    assert ingest([pack(1, held_from=1), pack(4, held_from=2)]) == Acknowledgement(1, 1)
+    assert ingest([pack(1, boot=2, held_from=1)]) == Acknowledgement(2, 1)
+    assert lost() == [2]
+
+
 def test_a_new_boot_counts_from_its_own_start() -> None:
     member("pump-1")
     assert ingest([pack(7), pack(8)], later(0)) == Acknowledgement(0, 0)
@@ -127,7 +157,7 @@ positions = st.builds(Position, st.integers(0, 3), st.integers(0, 8))
 @given(positions, st.sets(positions), st.floats(0, 100))
 def test_an_acknowledgement_never_goes_back_and_never_passes_what_is_kept(before, kept, gap_s):
     rows = [Kept(position, age_s=50.0) for position in sorted(kept) if position > before]
-    reached = acknowledged(before, rows, gap_s)
+    reached = acknowledged(before, rows, gap_s).position
     assert reached >= before
     assert reached == before or reached in kept
     if gap_s <= 50.0 and rows:
@@ -137,7 +167,20 @@ def test_an_acknowledgement_never_goes_back_and_never_passes_what_is_kept(before
 @given(st.integers(0, 3), st.integers(0, 9), st.integers(0, 9))
 def test_a_run_without_gaps_is_acknowledged_at_once(boot, start, count):
     rows = [Kept(Position(boot, start + n), 0.0) for n in range(1, count + 1)]
-    assert acknowledged(Position(boot, start), rows, 1e9) == Position(boot, start + count)
+    assert acknowledged(Position(boot, start), rows, 1e9) == Reached(Position(boot, start + count))
+
+
+@given(st.lists(positions, min_size=1, unique=True), st.integers(0, 3), st.integers(0, 9))
+def test_a_device_that_holds_a_pack_is_waited_for_and_what_it_dropped_is_counted(kept, boot, held):
+    """However old the gap: age counts only where a device does not say what it holds."""
+    rows = [Kept(position, age_s=1e9) for position in sorted(kept)]
+    held_from = Position(boot, held)
+    reached = acknowledged(Position(0, 0), rows, 30.0, held_from)
+    beyond = [row.position for row in rows if row.position > max(reached.position, held_from)]
+    has_next = Position(reached.position.boot, reached.position.sequence + 1) in beyond
+    assert not has_next
+    assert reached.position >= max((p for p in kept if p <= held_from), default=Position(0, 0))
+    assert reached.lost >= 0
 
 
 def test_packs_in_any_order_and_number_end_in_the_same_rows() -> None:
