@@ -73,12 +73,20 @@ static bool read_whole_number(uint64_t *to, const cJSON *object, const char *mem
     return (double)*to == value->valuedouble;
 }
 
+static bool read_optional_text(char *to, size_t room, const cJSON *object, const char *member)
+{
+    to[0] = '\0';
+    return !cJSON_HasObjectItem(object, member) || read_text(to, room, object, member);
+}
+
 bool json_read_enrolment_result(struct enrolment_result *result, struct bytes payload)
 {
     cJSON *object = read_object(payload);
     bool good = object != NULL &&
                 read_text(result->answer, sizeof result->answer, object, "answer") &&
-                read_text(result->reason, sizeof result->reason, object, "reason");
+                read_text(result->reason, sizeof result->reason, object, "reason") &&
+                read_optional_text(result->certificate, sizeof result->certificate, object,
+                                   "certificate");
     cJSON_Delete(object);
     return good;
 }

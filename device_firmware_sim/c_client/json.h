@@ -19,10 +19,11 @@ void json_put(struct json_out *out, const char *format, ...)
 /* A quoted text, escaped. */
 void json_put_text(struct json_out *out, const char *text);
 
-/* {"answer", "reason"}; false: it is not that. */
+/* {"answer", "reason"}, and perhaps "certificate"; false: it is not that. */
 struct enrolment_result {
     char answer[16];
     char reason[DETAIL_MAX_CHARS * 4 + 1];
+    char certificate[CERTIFICATE_MAX_CHARS + 1]; /* PEM; empty: none came */
 };
 bool json_read_enrolment_result(struct enrolment_result *result, struct bytes payload);
 /* {"boot", "sequence"} of `acked`. */

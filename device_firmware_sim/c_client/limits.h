@@ -32,6 +32,7 @@
 #define TOKEN_MAX_CHARS 128
 #define PUBLIC_KEY_MAX_CHARS 1024
 #define VERIFIER_MAX_CHARS 300
+#define CERTIFICATE_MAX_CHARS 2048
 
 /* Of this device. */
 #define VERIFY_KEYS_MAX 8

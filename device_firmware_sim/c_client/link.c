@@ -25,6 +25,7 @@ static void when_connected(struct mosquitto *mosquitto, void *object, int code)
     (void)mosquitto;
     if (code == 0) {
         link->state = LINK_UP;
+        link->was_up = true;
         link->when_up(link->owner);
     } else {
         link->state = code == 4 || code == 5 ? LINK_REFUSED : LINK_LOST;
@@ -55,7 +56,8 @@ static bool configure(struct mosquitto *mosquitto, const struct broker *broker,
     mosquitto_connect_callback_set(mosquitto, when_connected);
     mosquitto_publish_callback_set(mosquitto, when_published);
     mosquitto_message_callback_set(mosquitto, when_message);
-    if (mosquitto_username_pw_set(mosquitto, account->user, account->password) != MOSQ_ERR_SUCCESS)
+    if (account->user != NULL &&
+        mosquitto_username_pw_set(mosquitto, account->user, account->password) != MOSQ_ERR_SUCCESS)
         return false;
     if (will->topic != NULL &&
         mosquitto_will_set(mosquitto, will->topic, (int)strlen(will->payload), will->payload, QOS,
@@ -63,13 +65,14 @@ static bool configure(struct mosquitto *mosquitto, const struct broker *broker,
         return false;
     return broker->ca == NULL ||
            mosquitto_tls_set(mosquitto, broker->ca, NULL, broker->certificate,
-                             broker->certificate_key, NULL) == MOSQ_ERR_SUCCESS;
+                             broker->key, NULL) == MOSQ_ERR_SUCCESS;
 }
 
 bool link_open(struct link *link, const struct broker *broker, const struct account *account,
                const struct will *will)
 {
     link->state = LINK_CONNECTING;
+    link->was_up = false;
     link->unacknowledged = 0;
     link->mosquitto = mosquitto_new(account->client_id, true, link);
     if (link->mosquitto == NULL || !configure(link->mosquitto, broker, account, will) ||

@@ -9,14 +9,15 @@
 struct broker {
     const char *host;
     int port;
-    const char *ca; /* PEM of the CA that signs the broker's certificate; NULL: no TLS */
-    const char *certificate; /* of this device, with its key: where the broker asks for one */
-    const char *certificate_key;
+    int enrol_port;          /* over TLS: where devices enrol, without a certificate */
+    const char *ca;          /* PEM of the authority that is trusted; NULL: no TLS */
+    const char *certificate; /* of this device, and its key: files, over TLS */
+    const char *key;
 };
 
 struct account {
     const char *client_id;
-    const char *user;
+    const char *user; /* NULL: the certificate is the account */
     const char *password;
 };
 
@@ -30,6 +31,7 @@ enum link_state { LINK_CONNECTING, LINK_UP, LINK_REFUSED, LINK_LOST };
 struct link {
     struct mosquitto *mosquitto;
     enum link_state state;
+    bool was_up;             /* at any time since it was opened */
     unsigned unacknowledged; /* messages that the broker has not taken yet */
     void *owner;
     void (*when_up)(void *owner);

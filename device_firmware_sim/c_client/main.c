@@ -6,12 +6,12 @@
 #include <time.h>
 
 #include "durable_file.h"
+#include "membership.h"
 #include "options.h"
 #include "session.h"
 #include "update.h"
 
 #define PASSWORD_MAX_CHARS 256
-#define REFUSALS_MAX 5
 #define FIRST_WAIT_S 1
 #define LONGEST_WAIT_S 60
 
@@ -78,13 +78,6 @@ static bool make_device(struct device *device, const struct options *options)
     return boot(device);
 }
 
-static void note_accepted(struct device *device, bool accepted)
-{
-    struct boot_record next = device->record;
-    next.accepted = accepted;
-    device_replace_record(device, &next);
-}
-
 static void wait_seconds(unsigned seconds)
 {
     uint64_t until = monotonic_ms() + seconds * 1000u;
@@ -99,24 +92,22 @@ static void log_end(const struct device *device, enum session_end end)
         device_log(device, "lost", "no connection to the broker");
     if (end == SESSION_REFUSED)
         device_log(device, "refused", "the broker does not know the account");
+    if (end == SESSION_RENEWS)
+        device_log(device, "renews", "its certificate");
 }
 
 /* Joins where it has to, serves, and comes back after ever longer waits where it is cut off. */
-static void live(struct device *device, const struct surroundings *surroundings)
+static void live(struct device *device, struct surroundings *surroundings)
 {
     unsigned wait_s = FIRST_WAIT_S;
-    unsigned refusals = 0;
+    struct membership membership = {false, 0};
     while (!stop_asked) {
-        bool joins = !device->record.accepted;
+        bool joins = membership_joins(&membership, device, surroundings);
         uint64_t since = monotonic_ms();
         enum session_end end = joins ? session_join(device, surroundings)
                                      : session_serve(device, surroundings);
         log_end(device, end);
-        if (end == SESSION_ACCEPTED)
-            note_accepted(device, true);
-        refusals = end == SESSION_REFUSED && !joins ? refusals + 1 : 0;
-        if (refusals == REFUSALS_MAX)
-            note_accepted(device, false);
+        membership_note(&membership, device, surroundings, joins, end);
         if (end == SESSION_ACCEPTED || monotonic_ms() - since > LONGEST_WAIT_S * 1000u)
             wait_s = FIRST_WAIT_S;
         if (end == SESSION_LOST || end == SESSION_REFUSED) {
@@ -130,19 +121,24 @@ int main(int argc, char **argv)
 {
     struct options options;
     char password[PASSWORD_MAX_CHARS];
+    char certificate[PATH_MAX_CHARS];
+    char key[PATH_MAX_CHARS];
     if (!options_read(&options, argc, argv) ||
-        !read_password(password, options.enrol_password_file))
+        !read_password(password, options.enrol_password_file) ||
+        !file_path(certificate, sizeof certificate, options.state, "certificate.pem") ||
+        !file_path(key, sizeof key, options.state, "key.pem"))
         return 2;
     listen_for_signals();
     mosquitto_lib_init();
     bool made = make_device(&the_device, &options);
     if (made) {
         struct surroundings surroundings = {
-            {options.broker, options.port, options.ca, options.certificate,
-             options.certificate_key},
+            {options.broker, options.port, options.enrol_port, options.ca, certificate, key},
             options.token,
             password,
             &stop_asked,
+            0,
+            0,
         };
         live(&the_device, &surroundings);
         device_log(&the_device, "stopped", "in good order");

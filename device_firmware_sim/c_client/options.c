@@ -10,11 +10,11 @@
 static const char usage[] =
     "usage: tinyfleet-client --device ID --state DIR --trust DIR --firmware FILE\n"
     "         --runtime COMMAND --enrol-password-file FILE [--token TOKEN]\n"
-    "         [--broker HOST] [--port N] [--ca FILE [--certificate FILE --certificate-key FILE]]\n"
+    "         [--broker HOST] [--port N] [--ca FILE [--enrol-port N]]\n"
     "         [--no-clock] [--cut-at accepted|block|installing|verifying|committed]\n"
     "         [--cut-count N]\n";
 
-enum { OPTION_NO_CLOCK = 'n', OPTION_COUNT = 'N', OPTION_PORT = 'p' };
+enum { OPTION_NO_CLOCK = 'n', OPTION_COUNT = 'N', OPTION_PORT = 'p', OPTION_ENROL_PORT = 'P' };
 
 static const struct option long_options[] = {
     {"broker", required_argument, NULL, 'b'},
@@ -27,8 +27,7 @@ static const struct option long_options[] = {
     {"enrol-password-file", required_argument, NULL, 'e'},
     {"token", required_argument, NULL, 'k'},
     {"ca", required_argument, NULL, 'c'},
-    {"certificate", required_argument, NULL, 'C'},
-    {"certificate-key", required_argument, NULL, 'K'},
+    {"enrol-port", required_argument, NULL, OPTION_ENROL_PORT},
     {"no-clock", no_argument, NULL, OPTION_NO_CLOCK},
     {"cut-at", required_argument, NULL, 'x'},
     {"cut-count", required_argument, NULL, OPTION_COUNT},
@@ -48,8 +47,6 @@ static const char **place_of(struct options *options, int option)
     case 'e': return &options->enrol_password_file;
     case 'k': return &options->token;
     case 'c': return &options->ca;
-    case 'C': return &options->certificate;
-    case 'K': return &options->certificate_key;
     case 'x': return &options->cut_at;
     default: return NULL;
     }
@@ -62,6 +59,8 @@ static bool take(struct options *options, int option, const char *value)
         *place = value;
     else if (option == OPTION_PORT)
         options->port = (int)strtol(value, NULL, 10);
+    else if (option == OPTION_ENROL_PORT)
+        options->enrol_port = (int)strtol(value, NULL, 10);
     else if (option == OPTION_COUNT)
         options->cut_count = (unsigned)strtoul(value, NULL, 10);
     else if (option == OPTION_NO_CLOCK)
@@ -92,11 +91,17 @@ static bool is_confidential(const struct options *options)
     return options->ca != NULL || is_loopback;
 }
 
+static bool is_port(int port)
+{
+    return port >= 1 && port <= 65535;
+}
+
 static bool are_complete(const struct options *options)
 {
     return options->device != NULL && is_device_id(options->device) && options->state != NULL &&
            options->trust != NULL && options->firmware != NULL && options->runtime != NULL &&
-           options->enrol_password_file != NULL && options->port >= 1 && options->port <= 65535 &&
+           options->enrol_password_file != NULL && is_port(options->port) &&
+           is_port(options->enrol_port) &&
            strlen(options->token) >= 1 && strlen(options->token) <= TOKEN_MAX_CHARS;
 }
 
@@ -106,10 +111,12 @@ bool options_read(struct options *options, int argc, char **argv)
     bool good = true;
     memset(options, 0, sizeof *options);
     options->broker = "127.0.0.1";
-    options->port = 1883;
+    options->enrol_port = 8884;
     options->token = "none";
     while (good && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         good = take(options, option, optarg);
+    if (options->port == 0)
+        options->port = options->ca == NULL ? 1883 : 8883;
     good = good && optind == argc && are_complete(options) && is_confidential(options);
     if (!good)
         fputs(usage, stderr);

@@ -15,8 +15,7 @@ struct options {
     const char *enrol_password_file;
     const char *token;
     const char *ca;
-    const char *certificate;
-    const char *certificate_key;
+    int enrol_port;
     const char *cut_at;
     unsigned cut_count;
     bool no_clock;

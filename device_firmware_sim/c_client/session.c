@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "fetch.h"
 #include "update.h"
@@ -58,7 +59,9 @@ static bool open_link(struct device *device, const struct broker *broker)
     char topic[TOPIC_MAX_CHARS];
     char text[64];
     struct json_out out = json_open(text, sizeof text);
-    struct account account = {device->id, device->id, device->identity.secret};
+    bool has_certificate = broker->ca != NULL;
+    struct account account = {device->id, has_certificate ? NULL : device->id,
+                              has_certificate ? NULL : device->identity.secret};
     struct will will = {topic, text};
     write_online(&out, false, device->record.boot);
     device_topic(topic, device, "online");
@@ -78,18 +81,26 @@ static void say_goodbye(struct device *device)
     link_publish(&device->link, topic, text, true);
 }
 
+static bool renews(const struct surroundings *surroundings)
+{
+    return surroundings->renews_at != 0 && (int64_t)time(NULL) >= surroundings->renews_at &&
+           monotonic_ms() >= surroundings->renews_not_before;
+}
+
 enum session_end session_serve(struct device *device, const struct surroundings *surroundings)
 {
     bool opened = open_link(device, &surroundings->broker);
-    while (opened && device->link.state == LINK_UP && !*surroundings->stop_asked) {
+    while (opened && device->link.state == LINK_UP && !*surroundings->stop_asked &&
+           !renews(surroundings)) {
         link_turn(&device->link, TURN_MS);
         update_step(device);
         device_repeat(device);
     }
     enum session_end end = *surroundings->stop_asked             ? SESSION_STOPPED
+                           : device->link.state == LINK_UP      ? SESSION_RENEWS
                            : device->link.state == LINK_REFUSED ? SESSION_REFUSED
                                                                 : SESSION_LOST;
-    if (end == SESSION_STOPPED)
+    if (end == SESSION_STOPPED || end == SESSION_RENEWS)
         say_goodbye(device);
     link_close(&device->link);
     return end;

@@ -111,20 +111,29 @@ def client(tmp_path, c_client, peer, broker) -> Iterator[CClient]:
     client.kill()
 
 
-def test_it_joins_over_tls(client, server, broker, authority):
-    client.start(f"--port={broker.tls_port}", f"--ca={authority.certificate}")
-    server.wait_for(lambda: bool(server.said[TopicKind.STATE]["c-5"]))
+def test_over_tls_an_acceptance_without_a_certificate_makes_no_member(
+    client, server, broker, authority
+):
+    client.start(*_over_tls(broker, authority))
+    server.wait_for(lambda: bool(server.said[TopicKind.ENROL]["c-5"]))
+    client.wait_for("without a certificate")
     assert client.stop() == 0
+    assert not server.said[TopicKind.STATE]
 
 
 def test_it_tells_nothing_to_a_broker_with_the_certificate_of_another(
     client, server, broker, tmp_path
 ):
     stranger = Authority(tmp_path / "stranger")
-    client.start(f"--port={broker.tls_port}", f"--ca={stranger.certificate}")
+    client.start(*_over_tls(broker, stranger))
     client.wait_for("lost")
     assert client.stop() == 0
     assert not server.said[TopicKind.ENROL]
+
+
+def _over_tls(broker: BrokerWithTls, authority: Authority) -> list[str]:
+    port = broker.tls_port
+    return [f"--port={port}", f"--enrol-port={port}", f"--ca={authority.certificate}"]
 
 
 def test_it_does_not_send_its_secret_in_the_clear_to_another_machine(client):
