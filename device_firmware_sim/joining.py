@@ -25,6 +25,9 @@ from orchestrator.protocol.messages import EnrolmentAnswer, EnrolmentResult
 
 log = logging.getLogger(__name__)
 
+NO_TOKEN = "none"
+"""Any text that is no token: the list of known devices, or an operator, lets the device in."""
+
 ENROL_ACCOUNT = "enrol"
 ASK_AGAIN_AFTER_S = 4.0
 ASK_AGAIN_AFTER_MAX_S = 300.0
@@ -52,7 +55,7 @@ class Joining:
         credential: Path | None = None,
     ) -> None:
         self._device_id = device_id
-        self._token = token
+        self._token = token or NO_TOKEN
         self._record = record
         self._identity = load_identity(record)
         self._enrol_password = enrol_password

@@ -20,6 +20,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from device_firmware_sim.memory import Graph, OperatorFact, TensorFact, arena_bytes
+from device_firmware_sim.operators import not_linked, operator_versions
 from orchestrator.protocol.messages import ResultCode, Shortage
 
 Floats = NDArray[np.float32]
@@ -82,14 +83,17 @@ class Inference:
 
 @dataclass(slots=True, weakref_slot=True)
 class Network:
-    """A loaded network. Output 0 is logits, output 1, where there is one, features."""
+    """A loaded network. Output 0 is logits, output 1, where there is one, features.
+
+    `operators` maps each to the version that the file needs of it.
+    """
 
     digest: bytes
     graph: Graph
     source: Tensor
     logits: Tensor
     features: Tensor | None
-    operators: frozenset[str]
+    operators: Mapping[str, int]
     last_layer: LastLayer | None
     _interpreter: Interpreter = field(repr=False)
 
@@ -141,11 +145,10 @@ class Runtime:
     def load(self, data: bytes) -> Network:
         """The network, or NetworkRefused where this device cannot or may not run it."""
         network = load_network(data)
-        missing = sorted(network.operators - self.operators.keys())
+        missing = not_linked(network.operators, self.operators)
         if missing:
-            raise NetworkRefused(
-                ResultCode.MISSING_OPERATOR, f"the file uses {', '.join(missing)}, not linked here"
-            )
+            detail = f"not linked here, and used by the file: {', '.join(missing)}"
+            raise NetworkRefused(ResultCode.MISSING_OPERATOR, detail)
         arena = self.arena_of(network)
         if arena > self.arena_budget_bytes:
             raise NetworkRefused(
@@ -187,6 +190,7 @@ def _load(digest: bytes, data: bytes) -> Network:
     except (ValueError, RuntimeError) as error:
         raise NetworkRefused(ResultCode.MALFORMED, f"no network: {error}") from error
     graph = _graph(interpreter)
+    versions = operator_versions(data)
     if len(graph.inputs) != 1 or len(graph.outputs) not in (1, 2):
         raise NetworkRefused(
             ResultCode.WRONG_SHAPE,
@@ -201,7 +205,7 @@ def _load(digest: bytes, data: bytes) -> Network:
         source=_tensor(interpreter.get_input_details()[0]),
         logits=outputs[0],
         features=features,
-        operators=frozenset(operator.name for operator in graph.operators),
+        operators={each.name: versions.get(each.name, 1) for each in graph.operators},
         last_layer=_last_layer(interpreter, graph, outputs[0], features),
         _interpreter=interpreter,
     )

@@ -76,7 +76,7 @@ def assemble(options: Options) -> Loop:
     for position, member in enumerate(options.members):
         setup = _setup(options, member, trust, tokens, password, truth)
         device = _device(setup, member, stream, world, options.state_dir, clock.now())
-        if not (device.is_member or setup.token):
+        if options.tokens is not None and not (device.is_member or setup.token):
             raise OptionError(f"--tokens has none for {member.device_id}, which has to enrol")
         first_attempt_at = clock.now() + position / CONNECTS_PER_SECOND
         links.append(

@@ -51,7 +51,7 @@ class Networks:
             return as_tflite(random_dense(24, seed=seed))
         digest = hashlib.sha256(self.keywords).hexdigest()
         arena = measured_arenas("cmsis_nn")[digest]
-        operators = load_network(self.keywords).operators
+        operators = load_network(self.keywords).operators.keys()
         fits = len(self.keywords) <= build.slot_bytes and arena <= build.arena_budget_bytes
         if fits and operators <= build.operators.keys():
             return self.keywords

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from device_firmware_sim.runtime import load_network
+from device_firmware_sim.runtime import NetworkRefused, Runtime, load_network
 from orchestrator.protocol import topics
 from orchestrator.protocol.blocks import frame
 from orchestrator.protocol.manifest import class_id, encode, envelope
@@ -240,6 +240,16 @@ def test_operators_are_read_from_the_file_itself(bench, peer):
     sly = as_tflite(random_dense(16, seed=4), activation="HARD_SWISH")
     offer(bench, peer, sly, operators={"FULLY_CONNECTED": 1})
     assert bench.reports[-1].code is ResultCode.MISSING_OPERATOR
+
+
+def test_versions_of_operators_are_read_from_the_file_itself(tmp_path, small_network):
+    needed = load_network(small_network).operators
+    assert needed["FULLY_CONNECTED"] == 4, "as the file was written"
+    Runtime("reference", needed, 10_000).load(small_network)
+    older = {**needed, "FULLY_CONNECTED": 3}
+    with pytest.raises(NetworkRefused, match=r"FULLY_CONNECTED version 4 \(3 is linked\)") as no:
+        Runtime("reference", older, 10_000).load(small_network)
+    assert no.value.code is ResultCode.MISSING_OPERATOR
 
 
 def test_a_broken_active_slot_makes_the_device_go_back(bench, peer, small_network, other_network):
