@@ -56,6 +56,15 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": "Administration",
+        "items": [
+            _page("Users", "person", "auth_user"),
+            _page("Roles", "groups", "auth_group"),
+            _page("Scopes", "shield_person", "registry_fleetscope"),
+            _page("Audit trail", "history", "registry_auditentry"),
+        ],
+    },
+    {
         "title": "Catalogue",
         "items": [
             _page("Board types", "developer_board", "registry_boardtype"),

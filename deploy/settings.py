@@ -57,10 +57,15 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "deploy.audit_middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+AUTHENTICATION_BACKENDS = [
+    "registry.scope_backend.ScopeBackend",  # refuses; so it comes first
+    "django.contrib.auth.backends.ModelBackend",
+]
 ROOT_URLCONF = "deploy.urls"
 ASGI_APPLICATION = "deploy.asgi.application"
 TEMPLATES = [
@@ -233,6 +238,7 @@ RDF_TIMEOUT_S = float_setting("TINYFLEET_RDF_TIMEOUT_S", 60.0)
 BARE_BOARD_RAM_RESERVE = float_setting("TINYFLEET_BARE_BOARD_RAM_RESERVE", 0.5)
 BARE_BOARD_FLASH_RESERVE = float_setting("TINYFLEET_BARE_BOARD_FLASH_RESERVE", 0.5)
 BARE_BOARD_RUNTIME = text_setting("TINYFLEET_BARE_BOARD_RUNTIME", "tflite-micro")
+AUDIT_REFUSED_SIGN_INS_PER_MINUTE = int_setting("TINYFLEET_AUDIT_REFUSED_SIGN_INS_PER_MINUTE", 60)
 # A second person approves each rollout, whatever its maker says.
 ROLLOUTS_NEED_APPROVAL = bool_setting("TINYFLEET_ROLLOUTS_NEED_APPROVAL", False)
 ROLLOUT_TARGET_INTERVAL_S = int_setting("TINYFLEET_ROLLOUT_TARGET_INTERVAL_S", 60)

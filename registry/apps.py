@@ -6,7 +6,8 @@ class RegistryConfig(AppConfig):
     verbose_name = "Inventory"
 
     def ready(self) -> None:
-        """Signals mark rows whose graph is out of date."""
-        from registry import signals
+        """Signals mark rows whose graph is out of date, and note who signs in."""
+        from registry import audit_signals, signals
 
         signals.connect()
+        audit_signals.connect()

@@ -42,10 +42,17 @@ def ask_first(
     return TemplateResponse(request, PAGE, page)
 
 
+def row_key(object_id: Any) -> int | None:
+    """The key that a path names; None for what is no key, which the page then does not find."""
+    text = str(object_id)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def _act(
     request: HttpRequest, row: Any, act: Callable[[Any], str], refusal: type[Exception]
 ) -> None:
     try:
         messages.success(request, act(row))
     except refusal as error:
+        request.audit_refusal = str(error)  # type: ignore[attr-defined]  # for the audit trail
         messages.error(request, str(error))

@@ -17,6 +17,7 @@ from orchestrator.models import Deployment, DeploymentEvent, Rollout, Wave
 from orchestrator.services import rollouts
 from orchestrator.services.approvals import approve
 from orchestrator.services.rollouts import possible_orders
+from orchestrator.services.steering import steer
 from registry.admin.columns import joined, link_to, share_text
 from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 
@@ -131,7 +132,7 @@ class RolloutAdmin(ReadOnlyAdmin):
         order: Callable[[Rollout], Rollout],
     ) -> HttpResponse:
         def act(rollout: Rollout) -> str:
-            order(rollout)
+            steer(order, rollout, cast(User, request.user))
             rollout.refresh_from_db()
             return f"{rollout.name} is {rollout.status}."
 

@@ -14,7 +14,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
 from ontology.matching import explain
-from orchestrator.admin.confirmation import ask_first
+from orchestrator.admin.confirmation import ask_first, row_key
 from orchestrator.admin.device_filter import DeviceFilter
 from orchestrator.models import ArenaReport, Deployment, DeviceShadow, KeyRequest
 from orchestrator.protocol.enrolment import key_fingerprint
@@ -23,6 +23,7 @@ from registry.admin.columns import DEVICE_COLOURS, link_to
 from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 from registry.models import Device, DeviceStatus, Release, Variant
 from registry.services import matching
+from registry.services.scopes import may_change_device
 
 _ACCEPTED_BY_KEY = "it becomes a member with the key and the secret that it offered."
 _ACCEPTED_BY_DESCRIPTION = (
@@ -119,7 +120,7 @@ class DeviceAdmin(ReadOnlyAdmin):
         return format_html_join("", "<div>{} — <b>{}</b> {}</div>", rows)
 
     def has_admit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("registry.change_device")
+        return may_change_device(request.user, row_key(object_id))
 
     @action(description="Accept", icon="check", permissions=["admit"])
     def accept(self, request: HttpRequest, object_id: str) -> HttpResponse:

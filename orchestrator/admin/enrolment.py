@@ -14,11 +14,12 @@ from django.utils import timezone
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from orchestrator.admin.confirmation import ask_first
+from orchestrator.admin.confirmation import ask_first, row_key
 from orchestrator.models import EnrolmentToken, KeyRequest, KnownDevice
 from orchestrator.services import enrolment, known_devices
 from registry.admin.columns import link_to
 from registry.admin.read_only import ReadOnlyAdmin
+from registry.services.scopes import may_change_device
 
 _LIST_PAGE = "orchestrator/known_devices.html"
 
@@ -53,7 +54,9 @@ class KeyRequestAdmin(ReadOnlyAdmin):
         return "the same, with another secret" if _same_key(row) else row.new_fingerprint[:16]
 
     def has_admit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.has_perm("registry.change_device")
+        key = row_key(object_id)
+        row = KeyRequest.objects.filter(pk=key).first() if key is not None else None
+        return may_change_device(request.user, row.device_id if row else None)
 
     @action(description="Accept", icon="check", permissions=["admit"])
     def accept(self, request: HttpRequest, object_id: str) -> HttpResponse:

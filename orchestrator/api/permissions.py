@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from orchestrator.models import KeyRequest
 from registry.api.permissions import ModelPermissionsOrPublicRead
+from registry.services.scopes import may_change_device
 
 if TYPE_CHECKING:  # the views' module reads this one's names while it is being loaded
     from rest_framework.views import APIView
-
-CHANGE_DEVICE = "registry.change_device"
 
 
 class SteeringPermissions(ModelPermissionsOrPublicRead):
@@ -37,7 +37,10 @@ class DevicePermissions(BasePermission):
     """Who may change devices may decide by which key one is known."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return bool(request.user.is_authenticated and request.user.has_perm(CHANGE_DEVICE))
+        return bool(request.user.is_authenticated and may_change_device(request.user, None))
+
+    def has_object_permission(self, request: Request, view: APIView, obj: KeyRequest) -> bool:
+        return may_change_device(request.user, obj.device_id)
 
 
 class KnownDevicePermissions(BasePermission):

@@ -30,6 +30,7 @@ from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services import rollouts
 from orchestrator.services.expected_time import expected_time
 from orchestrator.services.rollouts import Plan, RolloutError
+from orchestrator.services.steering import steer
 from registry.api.filters import WholeNumberFilter
 
 _PAGE = [
@@ -162,7 +163,7 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
 
     def _steer(self, order: Callable[[Rollout], Rollout]) -> Response:
         try:
-            rollout = order(self.get_object())
+            rollout = steer(order, self.get_object(), _user(self.request))
         except RolloutError as error:
             raise RolloutConflict(str(error)) from error
         return Response(RolloutDetailSerializer(rollout).data)

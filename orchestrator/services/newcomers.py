@@ -19,6 +19,7 @@ from orchestrator.services.open_deployments import check_room
 from orchestrator.services.plans import Assignment, plan_for
 from orchestrator.services.rollout_start import add_to_wave
 from orchestrator.services.targets import RolloutError, parse_target, selected_devices
+from registry.services.scopes import within_scope
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ def newcomers(rollout: Rollout, now: datetime) -> list[Assignment]:
     devices = selected_devices(parse_target(rollout.target), now, rollout.created_by)
     taken = set(_taken(rollout).values_list("device_id", flat=True))
     new = [device for device in devices if device.pk not in taken]
+    new = within_scope(rollout.created_by, new)
     shares = plan_for(rollout, new).assignments if new else ()
     return [share for share in shares if share.outcome is not _NOTHING]
 

@@ -34,9 +34,17 @@ from orchestrator.services.reverts import send_all_back
 from orchestrator.services.rollout_start import begin, ready_to_send
 from orchestrator.services.soak import settle_soaks
 from orchestrator.services.targets import RolloutError
+from registry.services.audit import record_step
 
 log = structlog.get_logger(__name__)
 
+_TOLD: dict[type[Decision], str] = {
+    StartWave: "wave started",
+    WaveSucceeded: "wave succeeded",
+    WaveFailed: "wave failed",
+    Stop: "rollout stopped",
+    Complete: "rollout completed",
+}
 _ENDED_EARLY = (RolloutStatus.STOPPED, RolloutStatus.ABORTED)
 
 
@@ -96,9 +104,21 @@ def step(rollout: Rollout, now: datetime) -> bool:
         if isinstance(decision, Wait):
             return False
         _apply(row, decision, now)
+        record_step(_TOLD[type(decision)], f"rollout {row.pk}", _words(decision), now)
         waves.update(recount=True)
     log.info("rollout_step", rollout=row.pk, decision=repr(decision))
     return True
+
+
+def _words(decision: Decision) -> str:
+    match decision:
+        case WaveFailed(number, why):
+            return f"wave {number}: {why}"
+        case StartWave(number) | WaveSucceeded(number):
+            return f"wave {number}"
+        case Stop(why):
+            return why
+    return ""
 
 
 def _policy(rollout: Rollout) -> Policy:

@@ -23,6 +23,7 @@ from orchestrator.services.retries import retry_failed
 from orchestrator.services.rollout_drafts import check_draft
 from orchestrator.services.rollout_start import begin
 from orchestrator.services.rollout_ticks import settle_ended, tick
+from orchestrator.services.steering import check_own
 from orchestrator.services.targets import RolloutError
 from registry.models import Release, Variant
 
@@ -129,7 +130,9 @@ def create_rollout(
     rollout = draft_rollout(
         name, release=release, variant=variant, target=target, policy=policy, user=user, now=now
     )
-    check_plan(rollout, plan(rollout, now))
+    planned = plan(rollout, now)
+    check_plan(rollout, planned)
+    check_own(user, (share.device.pk for share in planned.assignments))
     rollout.save()
     log.info("rollout_created", rollout=rollout.pk, name=rollout.name)
     return rollout

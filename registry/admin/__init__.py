@@ -1,5 +1,5 @@
 """The inventory for operators."""
 
-from registry.admin import devices, hardware, measurements, networks, techniques, things
+from registry.admin import audit, devices, hardware, measurements, networks, techniques, things
 
-__all__ = ["devices", "hardware", "measurements", "networks", "techniques", "things"]
+__all__ = ["audit", "devices", "hardware", "measurements", "networks", "techniques", "things"]

@@ -9,6 +9,8 @@ from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS, BasePermission, DjangoModelPermissions
 from rest_framework.request import Request
 
+from registry.services.scopes import is_scoped
+
 if TYPE_CHECKING:  # the views' module reads this one's names while it is being loaded
     from rest_framework.views import APIView
 
@@ -51,4 +53,5 @@ class ThingPermissions(BasePermission):
         needed = self._NEEDED.get(request.method or "")
         if needed is None:
             return may_read(request)
-        return bool(request.user.is_authenticated and request.user.has_perms(needed))
+        user = request.user
+        return bool(user.is_authenticated and user.has_perms(needed) and not is_scoped(user))

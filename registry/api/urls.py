@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from registry.api import openapi  # noqa: F401  # its schemes are known once it is imported
+from registry.api.audit import AuditViewSet
 from registry.api.compatibility import CompatibilityView
 from registry.api.devices import DeviceViewSet, FleetViewSet
 from registry.api.graph import GraphView
@@ -17,6 +18,7 @@ from registry.api.ranking import WhatIfView
 from registry.api.techniques import CitedWorkViewSet, TechniqueViewSet
 
 router = SimpleRouter()
+router.register("audit", AuditViewSet, basename="audit")
 router.register("boards", BoardViewSet, basename="board")
 router.register("runtimes", RuntimeViewSet, basename="runtime")
 router.register("devices", DeviceViewSet, basename="device")

@@ -1,10 +1,12 @@
 """The inventory of record: what exists, what it can do, what it needs, what fits."""
 
+from registry.models.audit import AuditChannel, AuditEntry, AuditOutcome
 from registry.models.devices import CapabilityProfile, Device, DeviceStatus, Fleet
 from registry.models.graph_change import GraphChange, SubjectKind
 from registry.models.hardware import BoardType, FirmwareBuild, OnboardSensor, Runtime
 from registry.models.measurements import Measurement, Remark
 from registry.models.networks import Artifact, NoArtifact, RegisteredModel, Release, Variant
+from registry.models.scopes import FleetScope
 from registry.models.techniques import CitedWork, Technique
 from registry.models.things import (
     ThingEvent,
@@ -15,6 +17,9 @@ from registry.models.things import (
 
 __all__ = [
     "Artifact",
+    "AuditChannel",
+    "AuditEntry",
+    "AuditOutcome",
     "BoardType",
     "CapabilityProfile",
     "CitedWork",
@@ -22,6 +27,7 @@ __all__ = [
     "DeviceStatus",
     "FirmwareBuild",
     "Fleet",
+    "FleetScope",
     "GraphChange",
     "Measurement",
     "NoArtifact",

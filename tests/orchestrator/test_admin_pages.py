@@ -15,6 +15,7 @@ from orchestrator.models import Deployment, DeviceShadow, DroppedMessage, Job, R
 from registry.models import BoardType, CapabilityProfile, Device, RegisteredModel, Release
 
 READ_ONLY = {
+    "auditentry",
     "rollout",
     "deployment",
     "telemetry",

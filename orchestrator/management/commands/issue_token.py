@@ -15,6 +15,7 @@ from registry.management.writing_command import WritingCommand
 
 
 class Command(WritingCommand):
+    subject_options = ("device",)
     help = "Print a single-use enrolment token for one device; it is kept nowhere else."
 
     def add_arguments(self, parser: CommandParser) -> None:

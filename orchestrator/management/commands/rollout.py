@@ -35,6 +35,7 @@ _ORDERS: dict[str, Callable[[Rollout], Rollout]] = {
 class Command(WritingCommand):
     """Make, try out, steer and watch rollouts."""
 
+    subject_options = ("order", "id", "name")
     help = "Make a rollout, plan it without sending anything, steer it, and watch it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,6 +53,10 @@ class Command(WritingCommand):
             steer.add_argument("id", type=int, help="the rollout's number")
             if order in {"start", "retry"}:
                 steer.add_argument("--watch", action="store_true", help="watch it until it ends")
+
+    def is_act(self, options: dict[str, Any]) -> bool:
+        """Planning and watching change nothing."""
+        return options.get("order") not in {"plan", "watch"}
 
     def handle(self, *args: Any, order: str, **options: Any) -> None:
         """Exit status 1 with a sentence where an order cannot be followed."""

@@ -26,6 +26,7 @@ _ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED)
 class Command(WritingCommand):
     """Enqueues the job and follows it; Ctrl-C stops following, not the job."""
 
+    subject_options = ("name",)
     help = "Train, prune, quantize and register a family of digit classifiers as a new release."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
