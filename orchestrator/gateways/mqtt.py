@@ -69,8 +69,11 @@ class BrokerLink:
         self._connections = 0
         self._under_way: set[int] = set()
         # Filled by paho's thread, which may confirm a message before `publish` knows its number;
-        # emptied in the thread that publishes. A lock would wait for paho's own, and that for it.
+        # emptied in the thread that publishes. A lock that is held while paho is called would wait
+        # for paho's own, and that for it.
         self._confirmed: deque[int] = deque()
+        self._unconfirmed = 0
+        self._settled = threading.Condition()
         self._client = self._new_client()
 
     @property
@@ -115,6 +118,8 @@ class BrokerLink:
 
     def publish(self, topic: str, payload: bytes, retain: bool) -> int:
         """Queue a message; without a connection it waits for the next one. Its number here."""
+        with self._settled:
+            self._unconfirmed += 1
         number = self._client.publish(topic, payload, qos=_QOS, retain=retain).mid
         self._under_way.add(number)
         return number
@@ -125,6 +130,15 @@ class BrokerLink:
         while self._confirmed:
             self._under_way.discard(self._confirmed.popleft())
         return frozenset(self._under_way)
+
+    def settle(self, timeout_s: float) -> bool:
+        """Whether the broker has confirmed all that was published, within so many seconds.
+
+        Without a connection it cannot, and nothing is waited for.
+        """
+        with self._settled:
+            self._settled.wait_for(lambda: not (self._unconfirmed and self._epoch), timeout_s)
+            return not self._unconfirmed
 
     def _new_client(self) -> paho.Client:
         client = paho.Client(
@@ -178,7 +192,9 @@ class BrokerLink:
     def _on_disconnect(
         self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
-        self._epoch = 0
+        with self._settled:
+            self._epoch = 0
+            self._settled.notify_all()
         if not self._stopping.is_set():
             log.warning("broker_connection_lost", reason=str(reason), **self._place)
 
@@ -202,6 +218,10 @@ class BrokerLink:
         self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Any
     ) -> None:
         self._confirmed.append(mid)
+        with self._settled:
+            self._unconfirmed -= 1
+            if not self._unconfirmed:
+                self._settled.notify_all()
 
     @property
     def _place(self) -> dict[str, Any]:

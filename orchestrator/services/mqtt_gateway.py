@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 10.0
 STORAGE_RETRY_S = 30.0
+ORDERS_FIRST_S = 1.0
 POLL_SHARE = 0.1
 """Looking for changes may take this share of the gateway's time."""
 
@@ -145,6 +146,8 @@ class Gateway:
             close_old_connections()
 
     def _receive(self) -> None:
+        # Orders go out first: taking in what devices say would hold up the thread that sends them.
+        self._link.settle(ORDERS_FIRST_S)
         if not self._held:
             self._held = self._link.take(
                 settings.GATEWAY_BATCH_MESSAGES,

@@ -16,10 +16,11 @@ from orchestrator.protocol.messages import (
     State,
 )
 from orchestrator.services.learning import open_tasks
-from orchestrator.services.mqtt_gateway import build_gateway
+from orchestrator.services.mqtt_gateway import broker_link, build_gateway
 from registry.models import Artifact, Device
 from tests.orchestrator import rollout_world
 from tests.orchestrator.brokers import (
+    TIMEOUT_S,
     Client,
     wait_for,
 )
@@ -117,3 +118,20 @@ def test_a_learning_task_goes_out_signed_until_it_is_answered(signer, run, conne
     server.publish(topics.learn_update(device.device_id), encoding.encode_learn_update(update))
     run(lambda: LearningTask.objects.get().status == "refused", "the answer is kept")
     run(lambda: _is_clear(connect, topics.learn_task(device.device_id)), "the task is cleared")
+
+
+def test_the_link_waits_for_confirmations_and_not_for_a_broker_that_is_gone(broker) -> None:
+    link = broker_link()
+    link.start()
+    try:
+        wait_for(lambda: link.epoch > 0, "the link is connected")
+        assert link.settle(0), "nothing was published"
+        for number in range(50):
+            link.publish(topics.desired(f"pump-{number}"), b"order", True)
+        assert link.settle(TIMEOUT_S)
+        broker.stop()
+        wait_for(lambda: link.epoch == 0, "the link has noticed")
+        link.publish(topics.desired("pump-1"), b"order", True)
+        assert not link.settle(10 * TIMEOUT_S)
+    finally:
+        link.stop()
