@@ -46,6 +46,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "title": "Operations",
         "items": [
             _page("Rollouts", "rocket_launch", "orchestrator_rollout"),
+            {"title": "Compliance", "icon": "rule", "link": reverse_lazy("compliance-page")},
             _page("Deployments", "sync", "orchestrator_deployment"),
             _page("Telemetry", "monitoring", "orchestrator_telemetry"),
             _page("Drift alerts", "troubleshoot", "orchestrator_driftalert"),

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from deploy import broker_endpoint
 from deploy.health import health
+from orchestrator.admin.compliance import compliance_page
 from registry.api.service_description import VoidView
 from registry.api.sparql import SparqlView
 
@@ -13,6 +14,7 @@ admin.site.index_title = "Overview"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index", permanent=False)),
+    path("admin/compliance/", admin.site.admin_view(compliance_page), name="compliance-page"),
     path("admin/", admin.site.urls),
     path("api/", include("registry.api.urls")),
     path("api/", include("orchestrator.api.urls")),

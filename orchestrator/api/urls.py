@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.routers import SimpleRouter
 
+from orchestrator.api.compliance import ComplianceView
 from orchestrator.api.enrolment import KeyRequestViewSet, KnownDeviceViewSet
 from orchestrator.api.observations import (
     DriftAlertViewSet,
@@ -24,4 +25,7 @@ router.register("jobs", JobViewSet, basename="job")
 router.register("drift-alerts", DriftAlertViewSet, basename="drift-alert")
 router.register("learning-tasks", LearningTaskViewSet, basename="learning-task")
 
-urlpatterns: list[URLPattern | URLResolver] = [path("v1/", include(router.urls))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/compliance/", ComplianceView.as_view(), name="compliance"),
+    path("v1/", include(router.urls)),
+]

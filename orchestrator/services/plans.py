@@ -20,7 +20,7 @@ from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services import arena_reports
 from orchestrator.services.open_deployments import check_room
 from orchestrator.services.targets import RolloutError, devices_of, parse_target
-from registry.models import Device, Variant
+from registry.models import Device, Release, Variant
 from registry.services.matching import (
     Choice,
     assess_all,
@@ -117,6 +117,13 @@ def plan_for(rollout: Rollout, devices: Sequence[Device]) -> Plan:
     return Plan(tuple(_into_waves(shares, rollout)))
 
 
+def best_of_release(release: Release, devices: Sequence[Device]) -> dict[int, Choice]:
+    """By device, what a rollout of that release would choose for it now."""
+    shared = choose_variants(release, devices)
+    candidates = _deliverable_by_key(release)
+    return {**shared, **_own_choices(devices, shared, candidates)}
+
+
 def check_plan(rollout: Rollout, planned: Plan) -> None:
     """RolloutError where the plan gives nobody anything, with the reason that is met first, and
     where it would give too many something at once."""
@@ -133,7 +140,12 @@ def check_plan(rollout: Rollout, planned: Plan) -> None:
 def _candidates(rollout: Rollout) -> dict[str, Variant]:
     if rollout.variant is not None:
         return {str(rollout.variant.pk): rollout.variant}
-    variants = deliverable(Variant.objects.filter(release=rollout.release))
+    assert rollout.release is not None  # the table's own condition: one of both
+    return _deliverable_by_key(rollout.release)
+
+
+def _deliverable_by_key(release: Release) -> dict[str, Variant]:
+    variants = deliverable(Variant.objects.filter(release=release))
     return {str(v.pk): v for v in variants.select_related("release__model")}
 
 
