@@ -8,6 +8,8 @@
  *   topic TOPIC                                 digest, exponent and number of a block's topic
  *   messages                                    a report, an online and a state as JSON
  *   operators                                   the name of each operator code
+ *   inbound KIND                                payloads (or topics) in hex: what is read of each;
+ *                                               KIND: enrolment-result, acked or topic
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,27 +20,11 @@
 #include "blocks.h"
 #include "enrolment.h"
 #include "envelope.h"
+#include "json.h"
+#include "lines.h"
 #include "messages.h"
 #include "operators.h"
 #include "self_test.h"
-
-#define LINE_BYTES_MAX 65536
-
-static void print_hex(struct bytes bytes)
-{
-    for (size_t i = 0; i < bytes.size; i++)
-        printf("%02x", bytes.data[i]);
-}
-
-/* The bytes of the next line of hex; false: there is none. */
-static bool read_line(uint8_t *bytes, size_t *size)
-{
-    static char line[2 * LINE_BYTES_MAX + 2];
-    if (fgets(line, sizeof line, stdin) == NULL)
-        return false;
-    *size = strcspn(line, "\n") / 2;
-    return hex_read(bytes, *size, line);
-}
 
 static void print_shape(const char *name, const struct shape *shape)
 {
@@ -112,47 +98,97 @@ static void judge_envelope(struct bytes envelope, const struct trust *trust,
     printf("\n");
 }
 
+struct judge {
+    struct trust trust;
+    struct circumstances circumstances;
+};
+
+static void use_envelope(struct bytes bytes, void *with)
+{
+    const struct judge *judge = with;
+    judge_envelope(bytes, &judge->trust, &judge->circumstances);
+}
+
 static int check_envelopes(char **words)
 {
-    static uint8_t bytes[LINE_BYTES_MAX];
     static struct firmware firmware;
-    struct trust trust;
-    size_t size;
-    if (!trust_load(&trust, words[0]) || !firmware_load(&firmware, words[1]))
+    struct judge judge;
+    if (!trust_load(&judge.trust, words[0]) || !firmware_load(&firmware, words[1]))
         return 1;
     struct circumstances circumstances = {
         words[2], &firmware, strtoull(words[3], NULL, 10), 0, true, strtoull(words[4], NULL, 10)};
-    while (read_line(bytes, &size)) {
-        /* A copy of exactly that size, so that a sanitizer sees a step beyond its end. */
-        uint8_t *exact = malloc(size > 0 ? size : 1);
-        if (exact == NULL)
-            return 1;
-        memcpy(exact, bytes, size);
-        judge_envelope(bytes_of(exact, size), &trust, &circumstances);
-        free(exact);
+    judge.circumstances = circumstances;
+    int failed = for_each_line(use_envelope, &judge);
+    trust_free(&judge.trust);
+    return failed;
+}
+
+struct wanted_block {
+    struct block_cut cut;
+    uint32_t number;
+};
+
+static void use_block(struct bytes bytes, void *with)
+{
+    struct bytes block;
+    const struct wanted_block *wanted = with;
+    if (block_read(wanted->cut, wanted->number, bytes, &block)) {
+        printf("ok ");
+        print_hex(block);
+        printf("\n");
+    } else {
+        printf("bad_block\n");
     }
-    trust_free(&trust);
-    return 0;
 }
 
 static int check_block(char **words)
 {
-    static uint8_t bytes[LINE_BYTES_MAX];
-    size_t size;
-    struct bytes block;
-    struct block_cut cut = {(uint32_t)strtoul(words[0], NULL, 10),
-                            (uint8_t)strtoul(words[1], NULL, 10)};
-    uint32_t number = (uint32_t)strtoul(words[2], NULL, 10);
-    while (read_line(bytes, &size)) {
-        if (block_read(cut, number, bytes_of(bytes, size), &block)) {
-            printf("ok ");
-            print_hex(block);
-            printf("\n");
-        } else {
-            printf("bad_block\n");
-        }
-    }
-    return 0;
+    struct wanted_block wanted = {
+        {(uint32_t)strtoul(words[0], NULL, 10), (uint8_t)strtoul(words[1], NULL, 10)},
+        (uint32_t)strtoul(words[2], NULL, 10)};
+    return for_each_line(use_block, &wanted);
+}
+
+static void use_enrolment_result(struct bytes bytes, void *with)
+{
+    struct enrolment_result result;
+    (void)with;
+    if (!json_read_enrolment_result(&result, bytes))
+        puts("none");
+    else if (strcmp(result.answer, "accepted") == 0 || strcmp(result.answer, "rejected") == 0 ||
+             strcmp(result.answer, "pending") == 0)
+        puts(result.answer);
+    else
+        puts("other");
+}
+
+static void use_acked(struct bytes bytes, void *with)
+{
+    uint64_t boot, sequence;
+    (void)with;
+    if (json_read_acked(&boot, &sequence, bytes))
+        printf("%" PRIu64 " %" PRIu64 "\n", boot, sequence);
+    else
+        puts("none");
+}
+
+static void use_topic(struct bytes bytes, void *with)
+{
+    char topic[LINE_BYTES_MAX + 1];
+    struct block_name name;
+    (void)with;
+    memcpy(topic, bytes.data, bytes.size);
+    topic[bytes.size] = '\0';
+    puts(block_name_read(&name, topic) ? "ok" : "none");
+}
+
+static int check_inbound(char **words)
+{
+    if (strcmp(words[0], "enrolment-result") == 0)
+        return for_each_line(use_enrolment_result, NULL);
+    if (strcmp(words[0], "acked") == 0)
+        return for_each_line(use_acked, NULL);
+    return strcmp(words[0], "topic") == 0 ? for_each_line(use_topic, NULL) : 2;
 }
 
 static int check_self_test_input(char **words)
@@ -243,6 +279,7 @@ static const struct {
     {"topic", 1, check_topic},
     {"messages", 4, check_messages},
     {"operators", 0, check_operators},
+    {"inbound", 1, check_inbound},
 };
 
 int main(int argc, char **argv)

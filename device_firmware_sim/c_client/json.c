@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WHOLE_NUMBER_MOST 9007199254740991.0 /* 2^53 - 1 */
 
 struct json_out json_open(char *text, size_t room)
 {
@@ -67,7 +66,7 @@ static bool read_whole_number(uint64_t *to, const cJSON *object, const char *mem
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, member);
     if (!cJSON_IsNumber(value) || value->valuedouble < 0 ||
-        value->valuedouble > WHOLE_NUMBER_MOST)
+        value->valuedouble > (double)WHOLE_NUMBER_MOST)
         return false;
     *to = (uint64_t)value->valuedouble;
     return (double)*to == value->valuedouble;

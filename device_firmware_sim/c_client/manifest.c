@@ -103,16 +103,21 @@ static void read_operators(struct cbor *in, struct manifest *manifest)
         cbor_refuse(in);
 }
 
+static uint64_t read_count(struct cbor *in)
+{
+    return cbor_uint_within(in, 0, WHOLE_NUMBER_MOST);
+}
+
 /* A parameter of our own: keys -1 to -11; what is further is ignored. */
 static void read_custom_parameter(struct cbor *in, int64_t key, struct manifest *manifest)
 {
     switch (key) {
     case -1: manifest->device_id = cbor_text(in, DEVICE_ID_MAX_CHARS); break;
     case -2: manifest->deployment = cbor_bytes_of(in, UUID_BYTES); break;
-    case -3: manifest->issued_at = cbor_uint(in); break;
-    case -4: manifest->expires_at = cbor_uint(in); break;
+    case -3: manifest->issued_at = read_count(in); break;
+    case -4: manifest->expires_at = read_count(in); break;
     case -5: read_block_exponents(in, manifest); break;
-    case -6: manifest->arena_bytes = cbor_uint(in); break;
+    case -6: manifest->arena_bytes = read_count(in); break;
     case -7: read_operators(in, manifest); break;
     case -8: manifest->runtime = cbor_text(in, RUNTIME_NAME_MAX_CHARS); break;
     case -9: read_shape(in, &manifest->input_shape); break;
@@ -228,7 +233,7 @@ static bool read_frame(struct bytes from, struct manifest *manifest)
     cbor_expect_int(&in, 1);
     cbor_expect_int(&in, 1);
     cbor_expect_int(&in, 2);
-    manifest->sequence = cbor_uint(&in);
+    manifest->sequence = read_count(&in);
     cbor_expect_int(&in, 3);
     read_common(&in, manifest);
     cbor_expect_int(&in, 7);

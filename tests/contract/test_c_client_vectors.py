@@ -15,7 +15,7 @@ import pytest
 from orchestrator.protocol import operators
 from orchestrator.protocol.enrolment import SALT_BYTES
 from tests.contract.make_vectors import FOLDER
-from tests.device.c_client import build, missing_tools
+from tests.device.c_client import missing_tools
 
 pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=missing_tools() or "can be built")
 
@@ -26,35 +26,6 @@ ENROLMENT = json.loads((FOLDER / "enrolment.json").read_text())
 GOOD = [(FOLDER / f"{n}.cbor").read_bytes() for n in ("envelope", "envelope-two-signatures")]
 ARTIFACT = (FOLDER / "artifact.bin").read_bytes()
 SEED, FLIPS = 20261, 4_000
-
-
-@pytest.fixture(scope="module")
-def check(tmp_path_factory) -> Path:
-    """The checks, built so that a step beyond a buffer or undefined behaviour ends them."""
-    return build(tmp_path_factory.mktemp("c"), "SANITIZE=1") / "tinyfleet-check"
-
-
-@pytest.fixture(scope="module")
-def device(tmp_path_factory) -> list[str]:
-    """Words that say for which device an envelope is judged: that of `values.json`."""
-    folder = tmp_path_factory.mktemp("device")
-    trust = folder / "trust"
-    trust.mkdir()
-    for name in ("author", "operator"):
-        shutil.copy(FOLDER / f"{name}-public.pem", trust)
-    said = VALUES["device"]
-    facts = [
-        f"board {said['board']}",
-        "firmware golden 1",
-        f"slot_bytes {said['slot_bytes']}",
-        f"arena_budget_bytes {said['arena_budget_bytes']}",
-        "receive_buffer_bytes 8192",
-        f"runtime {said['runtime']} 1 reference",
-        *(f"operator {name} {version}" for name, version in said["operators"].items()),
-    ]
-    (folder / "firmware").write_text("\n".join(facts) + "\n")
-    now = [said["device_id"], str(said["floor_sequence"]), str(said["now"])]
-    return [str(trust), str(folder / "firmware"), *now]
 
 
 @pytest.fixture(scope="module")
