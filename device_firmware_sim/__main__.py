@@ -118,6 +118,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="how long a new network may keep a device off the network (%(default)s)",
     )
+    add(
+        "--crash-with",
+        action="append",
+        default=[],
+        metavar="SHA256",
+        help="a network, by its file's digest, that brings down every device that runs it",
+    )
     add("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser
 

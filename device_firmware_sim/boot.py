@@ -46,8 +46,9 @@ class BootRecord:
 
     `sequence` is that of the newest manifest that was accepted, `pending` its deployment until that
     has ended, `settled` the sequence of the newest one that has. `time_floor` is the newest signed
-    issue time that was accepted (UNIX seconds), which stands in for a clock. `trial_starts` counts
-    the starts since the commit of a network that has not proved itself yet; None: none is on trial.
+    issue time that was accepted (UNIX seconds), which stands in for a clock. `trial_crashes`
+    counts the crashes since the commit of a network that has not proved itself yet; None: none is
+    on trial.
     """
 
     boot: int = 0
@@ -58,7 +59,7 @@ class BootRecord:
     pending: UUID | None = None
     time_floor: int = 0
     outcome: Outcome | None = None
-    trial_starts: int | None = None
+    trial_crashes: int | None = None
 
     @property
     def running(self) -> Image | None:

@@ -13,7 +13,7 @@ from device_firmware_sim.boot import (
     store_boot_record,
 )
 from device_firmware_sim.flash import Flash
-from device_firmware_sim.runtime import Network, NetworkRefused, Runtime
+from device_firmware_sim.runtime import Network, NetworkCrashed, NetworkRefused, Runtime
 from orchestrator.protocol.manifest import Manifest
 from orchestrator.protocol.messages import DeploymentStatus, ResultCode, Shortage
 from orchestrator.protocol.self_test import self_test_input, self_test_passes
@@ -36,17 +36,20 @@ class UpdateFailed(Exception):
         self.shortage = shortage
 
 
-def boot_up(flash: Flash, runtime: Runtime) -> tuple[BootRecord, Network | None]:
+def boot_up(
+    flash: Flash, runtime: Runtime, *, crashed: bool = False
+) -> tuple[BootRecord, Network | None]:
     """Count the boot and load the active slot; go back to the other where that will not do.
 
-    It will not where it is not whole, or where the device keeps crashing with it.
+    It will not where it is not whole, or where the device keeps crashing with it. `crashed` is the
+    cause of this reset.
     """
-    record = trial.started(load_boot_record(flash.boot))
+    record = trial.started(load_boot_record(flash.boot), crashed=crashed)
     crashes = trial.keeps_crashing(record)
     network = None if crashes else _load_slot(record, record.active, flash, runtime)
     if network is None and record.active is not None:
-        starts = f"started {record.trial_starts} times and never stayed up"
-        record, network = go_back(record, flash, runtime, starts if crashes else "did not start")
+        why = f"crashed {record.trial_crashes} times" if crashes else "did not start"
+        record, network = go_back(record, flash, runtime, why)
     store_boot_record(flash.boot, record)
     return record, network
 
@@ -136,9 +139,18 @@ def _check_self_test(network: Network, manifest: Manifest) -> None:
         raise UpdateFailed(
             DeploymentStatus.FAILED, ResultCode.SELF_TEST_FAILED, str(error)
         ) from error
-    if not self_test_passes(test, network.self_test(given)):
+    if not self_test_passes(test, _self_test(network, given)):
         raise UpdateFailed(
             DeploymentStatus.FAILED,
             ResultCode.SELF_TEST_FAILED,
             "the first output is not what the manifest expects",
         )
+
+
+def _self_test(network: Network, given: bytes) -> bytes:
+    try:
+        return network.self_test(given)
+    except NetworkCrashed as error:
+        raise UpdateFailed(
+            DeploymentStatus.FAILED, ResultCode.SELF_TEST_FAILED, str(error)
+        ) from error

@@ -11,7 +11,7 @@ import random
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from device_firmware_sim.actions import Account, Action, Publish, Reconnect, Subscribe, Unsubscribe
 from device_firmware_sim.device import Device
+from device_firmware_sim.runtime import NetworkCrashed
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 60
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 10.0
+RESTART_S = 0.2
 BACKOFF_S = 0.25
 BACKOFF_MAX_S = 15.0
 STABLE_AFTER_S = 5.0
@@ -69,7 +71,10 @@ class Backoff:
 
 
 class Link:
-    """A device and its connection. Nothing that the network does is raised from here."""
+    """A device and its connection. Nothing that the network does is raised from here.
+
+    `restart` gives the device as it comes up after a crash.
+    """
 
     def __init__(
         self,
@@ -79,11 +84,13 @@ class Link:
         seed: int,
         first_attempt_at: float,
         tls: Tls | None = None,
+        restart: Callable[[], Device] | None = None,
     ) -> None:
         self.device = device
         self._host = host
         self._port = port
         self._tls = tls
+        self._restart = restart
         self._backoff = Backoff(seed)
         self._client: mqtt.Client | None = None
         self._is_connected = False
@@ -115,8 +122,21 @@ class Link:
             self._attend(now)
         due_at = self.device.due_at
         if due_at is not None and now >= due_at:
-            self._perform(self.device.tick(now), now)
+            self._work(now)
         self._settle_events(now)
+
+    def _work(self, now: float) -> None:
+        try:
+            actions = self.device.tick(now)
+        except NetworkCrashed as error:
+            if self._restart is None:
+                raise
+            log.warning("device=%s crashed: %s", self.device.device_id, error)
+            self.drop()
+            self.device = self._restart()
+            self._attend_at = now + RESTART_S
+            return
+        self._perform(actions, now)
 
     def ready(self, now: float, readable: bool, writable: bool) -> None:
         """The socket can be read from or written to."""

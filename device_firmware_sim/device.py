@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from device_firmware_sim.actions import Account, Action, Publish, Reconnect, Subscribe
-from device_firmware_sim.builds import Build
 from device_firmware_sim.flash import Flash
 from device_firmware_sim.installed import Installed
 from device_firmware_sim.joining import Joining
 from device_firmware_sim.learning.learner import Learner
-from device_firmware_sim.measured import measured_arenas
 from device_firmware_sim.runtime import Runtime
 from device_firmware_sim.sampling import Sampler
 from device_firmware_sim.sensors import Camera
+from device_firmware_sim.setup import Setup
 from device_firmware_sim.td import thing_description
 from device_firmware_sim.telemetry import Ring
-from device_firmware_sim.trial import TRIAL_S, Watch
+from device_firmware_sim.trial import Watch
 from device_firmware_sim.updates import Updater
-from orchestrator.protocol import cose, topics
+from orchestrator.protocol import topics
 from orchestrator.protocol.encoding import (
     MessageError,
     decode_acknowledgement,
@@ -44,37 +41,18 @@ log = logging.getLogger(__name__)
 REPEAT_AFTER_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What is given to a device from outside: its name, its image, whom it trusts, its duties.
-
-    `keys` are the public keys whose orders it follows, by key id; where there are `authors`, one of
-    those must have signed an update as well. `arena_error` scales its own
-    count of a network's memory and `measured_arena` overrides it: see `runtime.Runtime`. None
-    stands for what was measured under the build's kernels. `trial_s` is how long a new network may
-    be without a connection before the device goes back to the one before.
-    """
-
-    device_id: str
-    build: Build
-    keys: Mapping[bytes, cose.PublicKey]
-    token: str = ""
-    enrol_password: str = ""
-    host: str = "127.0.0.1"
-    port: int = 1883
-    over_tls: bool = False
-    samples_per_second: float = 0.0
-    samples_per_pack: int = 20
-    arena_error: float = 1.0
-    trial_s: float = TRIAL_S
-    measured_arena: Mapping[str, int] | None = None
-    authors: Mapping[bytes, cose.PublicKey] = field(default_factory=dict)
-
-
 class Device:
-    """One unit, from power-on. `now` is UNIX seconds everywhere."""
+    """One unit, from power-on or a crash. `now` is UNIX seconds everywhere."""
 
-    def __init__(self, setup: Setup, flash: Flash, camera: Camera | None, now: float) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        flash: Flash,
+        camera: Camera | None,
+        now: float,
+        *,
+        crashed: bool = False,
+    ) -> None:
         build = setup.build
         self.device_id = topics.check_device_id(setup.device_id)
         self.setup = setup
@@ -83,14 +61,15 @@ class Device:
             build.kernels,
             build.operators,
             build.arena_budget_bytes,
-            _measured_arena(setup),
+            setup.known_arenas,
             setup.arena_error,
+            setup.crashes_with,
         )
         known = (self.device_id, setup.token, flash.identity, setup.enrol_password)
         self._joining = Joining(*known, flash.credential if setup.over_tls else None)
         watch = Watch(setup.trial_s)
         watch.begin(now)
-        self._installed = Installed(flash, runtime, watch)
+        self._installed = Installed(flash, runtime, watch, crashed=crashed)
         self._updater = Updater(
             self.device_id, build, flash, runtime, setup.keys, setup.authors, self._installed
         )
@@ -187,7 +166,7 @@ class Device:
     @property
     def due_at(self) -> float | None:
         """When `tick` next has something to do; None: nothing before a message comes."""
-        due = [self._sampler.due_at, self._installed.trial_due_at]
+        due = [self._sampler.due_at, self._installed.trial_due_at(self._sampler.has_run)]
         if self._is_connected:
             due += [self._joining.due_at, self._updater.due_at, self._ring.resend_at]
             due.append(self._repeat_at)
@@ -195,9 +174,9 @@ class Device:
 
     def tick(self, now: float) -> list[Action]:
         """Do what is due: samples, blocks that did not come, words that were not heard, a trial."""
-        self._installed.judge(now)
-        self._attach(now)
         packs, updates = self._sampler.run(now)
+        self._installed.judge(now, self._sampler.has_run)
+        self._attach(now)
         for pack in packs:
             self._ring.put(pack)
         actions: list[Action] = [self._learn_update(update) for update in updates]
@@ -289,9 +268,3 @@ class Device:
     def _presence(self, *, online: bool) -> Publish:
         payload = encode_online(Online(online, self.boot))
         return Publish(topics.online(self.device_id), payload, retain=True)
-
-
-def _measured_arena(setup: Setup) -> Mapping[str, int]:
-    if setup.measured_arena is not None:
-        return setup.measured_arena
-    return measured_arenas(setup.build.kernels)

@@ -15,8 +15,10 @@ from device_firmware_sim.trial import Watch
 class Installed:
     """One start of a device. The record is in flash before anything goes by it."""
 
-    def __init__(self, flash: Flash, runtime: Runtime, watch: Watch) -> None:
-        self.boot, self.network = boot_up(flash, runtime)
+    def __init__(
+        self, flash: Flash, runtime: Runtime, watch: Watch, *, crashed: bool = False
+    ) -> None:
+        self.boot, self.network = boot_up(flash, runtime, crashed=crashed)
         self.watch = watch
         self._flash = flash
         self._runtime = runtime
@@ -43,14 +45,13 @@ class Installed:
         self.watch.end()
         self.store(trial.passed(record))
 
-    @property
-    def trial_due_at(self) -> float | None:
+    def trial_due_at(self, has_run: bool) -> float | None:
         """When `judge` has something to do, connected or not; None while nothing is on trial."""
-        return None if self.boot.trial_starts is None else self.watch.due_at
+        return None if self.boot.trial_crashes is None else self.watch.due_at(has_run)
 
-    def judge(self, now: float) -> None:
+    def judge(self, now: float, has_run: bool) -> None:
         """Keep the network that is on trial, or go back to the one before."""
-        if self.boot.trial_starts is None:
+        if self.boot.trial_crashes is None:
             return
         failed = self.watch.is_failed(now)
         if failed and self._has_way_back():
@@ -60,7 +61,7 @@ class Installed:
             self.watch.end()
             self.store(record)
             self.network = network
-        elif failed or self.watch.is_passed(now):
+        elif failed or self.watch.is_passed(now, has_run):
             self.watch.end()
             self.store(trial.passed(self.boot))
 

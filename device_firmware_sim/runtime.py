@@ -20,20 +20,11 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from device_firmware_sim.memory import Graph, OperatorFact, TensorFact, arena_bytes
+from device_firmware_sim.network_errors import NetworkCrashed, NetworkRefused
 from device_firmware_sim.operators import not_linked, operator_versions
 from orchestrator.protocol.messages import ResultCode, Shortage
 
 Floats = NDArray[np.float32]
-
-
-class NetworkRefused(Exception):
-    """The file is not for this device; `code` says why in the protocol's terms."""
-
-    def __init__(self, code: ResultCode, detail: str, shortage: Shortage | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.shortage = shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +108,11 @@ class Network:
         return output
 
     def _invoke(self, held: NDArray[Any]) -> None:
-        self._interpreter.set_tensor(self.source.index, held)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.set_tensor(self.source.index, held)
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise NetworkCrashed(f"the network does not run: {error}") from error
 
     def _read(self, tensor: Tensor) -> Floats:
         return tensor.real(self._interpreter.get_tensor(tensor.index)[0])
@@ -141,6 +135,13 @@ class Runtime:
     arena_budget_bytes: int
     measured_arena: Mapping[str, int] = field(default_factory=dict)
     arena_error: float = 1.0
+    crashes_with: frozenset[str] = frozenset()
+
+    def run(self, network: Network, sample: Floats) -> Inference:
+        """One sample's result, or NetworkCrashed."""
+        if network.digest.hex() in self.crashes_with:
+            raise NetworkCrashed("a crash was asked for")
+        return network.run(sample)
 
     def load(self, data: bytes) -> Network:
         """The network, or NetworkRefused where this device cannot or may not run it."""

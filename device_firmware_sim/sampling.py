@@ -40,18 +40,25 @@ class Sampler:
         self._network: Network | None = None
         self._arena_bytes = 0
         self._next_at = 0.0
+        self._has_run = False
         self._meter = Meter()
 
     def attach(self, network: Network | None, now: float) -> None:
         """Sample with this network from now on; not at all where the camera does not suit it."""
         self._meter = Meter()
         self._network = None
+        self._has_run = False
         if network is not None:
             self._arena_bytes = self._runtime.arena_of(network)
         self._learner.attach(network, self._build.arena_budget_bytes - self._arena_bytes)
         if network is not None and self._suits(network):
             self._network = network
             self._next_at = now + self._batch * self._period_s
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the attached network has run, where it is to run at all."""
+        return self._has_run or self._network is None
 
     @property
     def due_at(self) -> float | None:
@@ -80,7 +87,8 @@ class Sampler:
     def _take_sample(self, network: Network) -> list[LearnUpdate]:
         assert self._camera is not None
         image, label = self._camera.sense()
-        inference = network.run(image)
+        inference = self._runtime.run(network, image)
+        self._has_run = True
         if label is None:
             self._meter.count(None, inference.latency_ms)
             return []

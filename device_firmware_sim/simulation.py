@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -53,6 +55,7 @@ class Options:
     arena_error: Sequence[str] = ()
     measured_arenas: Path | None = None
     trial_seconds: float = TRIAL_S
+    crash_with: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,21 @@ def assemble(options: Options) -> Loop:
     links = []
     for position, member in enumerate(options.members):
         setup = _setup(options, member, trust, tokens, password, truth)
-        device = _device(setup, member, stream, world, options.state_dir, clock.now())
+        make = partial(_device, setup, member, stream, world, options.state_dir, clock)
+        device = make()
         if options.tokens is not None and not (device.is_member or setup.token):
             raise OptionError(f"--tokens has none for {member.device_id}, which has to enrol")
         first_attempt_at = clock.now() + position / CONNECTS_PER_SECOND
         links.append(
-            Link(device, options.host, options.port, member.seed, first_attempt_at, options.tls)
+            Link(
+                device,
+                options.host,
+                options.port,
+                member.seed,
+                first_attempt_at,
+                options.tls,
+                partial(make, crashed=True),
+            )
         )
     return Loop(links, world, clock)
 
@@ -149,11 +161,12 @@ def _setup(
         arena_error=error_of(member.device_id, truth.errors),
         measured_arena={**measured_arenas(member.build.kernels), **truth.arenas},
         trial_s=options.trial_seconds,
+        crashes_with=frozenset(options.crash_with),
     )
 
 
 def _truth(options: Options) -> _Truth:
-    """What the command line says of the devices' memory; OptionError."""
+    """What the command line says of what networks really do; OptionError."""
     path = options.measured_arenas
     try:
         arenas = {} if path is None else read_arenas(path)
@@ -163,6 +176,9 @@ def _truth(options: Options) -> _Truth:
         errors = read_errors(options.arena_error)
     except FactsError as error:
         raise OptionError(f"--arena-error: {error}") from error
+    for digest in options.crash_with:
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise OptionError(f"--crash-with {digest}: 64 lower-case hex digits, a SHA-256")
     known = {member.device_id for member in options.members} | {EVERY_DEVICE}
     for device in errors.keys() - known:
         raise OptionError(f"--arena-error: there is no device {device!r}")
@@ -170,14 +186,21 @@ def _truth(options: Options) -> _Truth:
 
 
 def _device(
-    setup: Setup, member: Member, stream: Stream | None, world: World, state_dir: Path, now: float
+    setup: Setup,
+    member: Member,
+    stream: Stream | None,
+    world: World,
+    state_dir: Path,
+    clock: Clock,
+    *,
+    crashed: bool = False,
 ) -> Device:
     build = member.build
     flash = Flash(state_dir / member.device_id, build.slot_bytes, build.record_bytes)
     camera = None
     if stream is not None and build.sensor("camera") is not None:
         camera = Camera(stream, world, member.seed)
-    return Device(setup, flash, camera, now)
+    return Device(setup, flash, camera, clock.now(), crashed=crashed)
 
 
 def _tokens(path: Path | None) -> Mapping[str, str]:

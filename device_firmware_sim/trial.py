@@ -1,10 +1,11 @@
 """A new network is on trial: it stays if the device proves itself with it, or the old one returns.
 
-The trial begins with the commit and is kept in the boot record as the number of starts since. It is
-passed once a connection has held for STEADY_S. It is failed by too many starts (a network that
-makes the firmware crash), or by a deadline that passes without a connection (one that keeps the
-device off the air). Each start begins the deadline anew, so no clock is needed, and time without
-power does not count. Where there is nothing to go back to, being off the air is no reason.
+The trial begins with the commit and is kept in the boot record as the number of crashes since. It
+is passed once the network has run and a connection has held for STEADY_S. It is failed by
+CRASHES_MAX crashes, or by a deadline that passes without a connection. A crash is a reset by a
+fault or the watchdog, which a microcontroller tells from a power cut by its reset cause; power may
+fail as often as it likes. Each start begins the deadline anew, so no clock is needed, and time
+without power does not count. Where there is nothing to go back to, being off the air is no reason.
 """
 
 from __future__ import annotations
@@ -15,28 +16,30 @@ from device_firmware_sim.boot import BootRecord
 
 STEADY_S = 5.0
 TRIAL_S = 300.0
-STARTS_MAX = 3
+CRASHES_MAX = 3
 
 
 def begun(record: BootRecord) -> BootRecord:
     """The record of a device that runs a new network from now on."""
-    return replace(record, trial_starts=0)
+    return replace(record, trial_crashes=0)
 
 
 def passed(record: BootRecord) -> BootRecord:
     """The record of a device that keeps what it runs."""
-    return replace(record, trial_starts=None)
+    return replace(record, trial_crashes=None)
 
 
-def started(record: BootRecord) -> BootRecord:
-    """The record of a device that comes up: the start is counted, in a trial twice."""
-    starts = None if record.trial_starts is None else record.trial_starts + 1
-    return replace(record, boot=record.boot + 1, trial_starts=starts)
+def started(record: BootRecord, *, crashed: bool) -> BootRecord:
+    """The record of a device that comes up, after a crash or with power."""
+    crashes = record.trial_crashes
+    if crashed and crashes is not None:
+        crashes += 1
+    return replace(record, boot=record.boot + 1, trial_crashes=crashes)
 
 
 def keeps_crashing(record: BootRecord) -> bool:
-    """Whether it has started too often without ever having been steady."""
-    return record.trial_starts is not None and record.trial_starts > STARTS_MAX
+    """Whether the network on trial has brought the device down too often."""
+    return record.trial_crashes is not None and record.trial_crashes >= CRASHES_MAX
 
 
 class Watch:
@@ -62,21 +65,22 @@ class Watch:
         """The connection is gone."""
         self._connected_at = self._steady_at = None
 
-    @property
-    def due_at(self) -> float | None:
+    def due_at(self, has_run: bool) -> float | None:
         """When the trial may be decided; None where none has begun."""
-        if self._ends_at is None:
-            return None
-        return self._ends_at if self._steady_at is None else self._steady_at
+        return self._steady_at if has_run and self._steady_at is not None else self._ends_at
 
-    def is_passed(self, now: float) -> bool:
-        """Whether the connection has held."""
-        return self._steady_at is not None and now >= self._steady_at
+    def is_passed(self, now: float, has_run: bool) -> bool:
+        """Whether the connection has held and the network has run, or had time enough to."""
+        is_steady = self._steady_at is not None and now >= self._steady_at
+        return is_steady and (has_run or self._is_over(now))
 
     def is_failed(self, now: float) -> bool:
         """Whether the deadline has passed without a connection that stands."""
-        return self._steady_at is None and self._ends_at is not None and now >= self._ends_at
+        return self._steady_at is None and self._is_over(now)
 
     def end(self) -> None:
         """It is decided."""
         self._ends_at = None
+
+    def _is_over(self, now: float) -> bool:
+        return self._ends_at is not None and now >= self._ends_at

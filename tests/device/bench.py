@@ -62,12 +62,12 @@ class Bench:
         """Another image, from the next power-on: `changes` replace fields of its `Setup`."""
         self._setup = replace(self._setup, **changes)
 
-    def power_on(self, supply: Supply | None = None) -> Device:
+    def power_on(self, supply: Supply | None = None, *, crashed: bool = False) -> Device:
         """Boot from whatever flash holds. PowerCut may be raised, as from every other method."""
         self.device = None
         self.supply = supply or Supply()
         flash = Flash(self.folder, self.build.slot_bytes, self.build.record_bytes, self.supply)
-        self.device = Device(self._setup, flash, self._camera, self.now)
+        self.device = Device(self._setup, flash, self._camera, self.now, crashed=crashed)
         return self.device
 
     def connect(self) -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from device_firmware_sim.fleet import Member, default_fleet
+from device_firmware_sim.trial import CRASHES_MAX
 from orchestrator.gateways.broker_files import access_list
 from orchestrator.protocol import cose, topics
 from orchestrator.protocol.messages import DeploymentStatus, LearnStatus
 from orchestrator.protocol.topics import TopicKind
+from tests.device.networks import as_tflite, random_dense
 from tests.device.peer import Peer
 from tests.device.server import MOSQUITTO, ROOT, SECRETS, BrokerProcess, Server
 
@@ -191,6 +193,28 @@ def test_a_broker_that_lost_everything_is_told_everything_again(
     server.wait_for(lambda: everyone(server, TopicKind.TD) and everyone(server, TopicKind.STATE))
     assert installed(server, digest)
     assert {server.last(TopicKind.STATE, name).boot for name in FLEET} == {1}
+
+
+def went_back(server: Server, device: str) -> bool:
+    report = server.last(TopicKind.REPORT, device)
+    return report is not None and report.status is DeploymentStatus.ROLLED_BACK
+
+
+def test_a_network_that_crashes_whoever_runs_it_is_taken_back(
+    simulator, server, peer, digit_network
+):
+    bad = as_tflite(random_dense(24, seed=5))
+    simulator.command += ["--crash-with", peer.task("x", bad).digest]
+    simulator.start()
+    server.wait_for(lambda: everyone(server, TopicKind.STATE))
+    roll_out(server, peer, digit_network)
+    good = peer.task("x", digit_network).digest
+    server.wait_for(lambda: installed(server, good))
+    roll_out(server, peer, bad)
+    server.wait_for(lambda: all(went_back(server, name) for name in USEFUL))
+    server.wait_for(lambda: all(server.last(TopicKind.STATE, n).digest == good for n in USEFUL))
+    assert {server.last(TopicKind.STATE, name).boot for name in USEFUL} == {1 + CRASHES_MAX}
+    assert simulator.stop()[0] == 0
 
 
 def test_a_token_that_nobody_knows_keeps_a_device_out(simulator, server):

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from device_firmware_sim.boot import load_boot_record
 from device_firmware_sim.flash import Flash, PowerCut, Supply
-from device_firmware_sim.trial import STARTS_MAX, STEADY_S, TRIAL_S
+from device_firmware_sim.network_errors import NetworkCrashed
+from device_firmware_sim.sensors import Camera, World
+from device_firmware_sim.trial import CRASHES_MAX, STEADY_S, TRIAL_S
 from orchestrator.protocol.messages import DeploymentStatus, ResultCode
 from tests.device.bench import Bench
 from tests.device.networks import as_tflite, random_dense
@@ -51,7 +53,7 @@ def digest(data: bytes) -> str:
 
 def is_on_trial(bench: Bench) -> bool:
     flash = Flash(bench.folder, bench.build.slot_bytes, bench.build.record_bytes)
-    return load_boot_record(flash.boot).trial_starts is not None
+    return load_boot_record(flash.boot).trial_crashes is not None
 
 
 def test_a_network_that_lets_the_device_talk_passes(bench, other_network) -> None:
@@ -63,8 +65,7 @@ def test_a_network_that_lets_the_device_talk_passes(bench, other_network) -> Non
     assert bench.device is not None
     bench.device.disconnected()
     bench.pass_time(10 * TRIAL_S)
-    for _ in range(2 * STARTS_MAX):
-        bench.power_on()
+    crash(bench, 2 * CRASHES_MAX)
     assert runs(bench) == digest(other_network)
 
 
@@ -125,26 +126,35 @@ def test_connections_that_do_not_hold_do_not_save_it(bench, small_network) -> No
     assert runs(bench) == digest(small_network)
 
 
+def crash(bench: Bench, times: int) -> None:
+    for _ in range(times):
+        bench.power_on(crashed=True)
+
+
 def test_a_device_that_keeps_crashing_goes_back(bench, small_network, other_network) -> None:
-    for _ in range(STARTS_MAX):
-        bench.power_on()
-        assert runs(bench) == digest(other_network)
-    bench.power_on()
+    crash(bench, CRASHES_MAX - 1)
+    assert runs(bench) == digest(other_network)
+    crash(bench, 1)
     assert runs(bench) == digest(small_network)
     bench.connect()
     word = bench.reports[-1]
     assert (word.status, word.code) == (DeploymentStatus.ROLLED_BACK, ResultCode.REVERTED)
-    assert f"{STARTS_MAX + 1} times" in word.detail
+    assert f"crashed {CRASHES_MAX} times" in word.detail
 
 
 def test_a_crash_now_and_then_is_forgiven_once_it_was_steady(bench, other_network) -> None:
-    for _ in range(STARTS_MAX):
-        bench.power_on()
+    crash(bench, CRASHES_MAX - 1)
     bench.connect()
     bench.pass_time(STEADY_S + 1)
-    for _ in range(2 * STARTS_MAX):
+    crash(bench, 2 * CRASHES_MAX)
+    assert runs(bench) == digest(other_network)
+
+
+def test_power_may_fail_as_often_as_it_likes(bench, other_network) -> None:
+    for _ in range(10 * CRASHES_MAX):
         bench.power_on()
     assert runs(bench) == digest(other_network)
+    assert is_on_trial(bench)
 
 
 def test_time_without_power_does_not_count(bench, other_network) -> None:
@@ -167,11 +177,47 @@ def test_a_first_network_that_crashes_leaves_the_device_without(
 ) -> None:
     """It can be reached and given another one, which a device that restarts for ever cannot."""
     bench = updated(tmp_path, peer, small_network)
-    for _ in range(STARTS_MAX + 1):
-        bench.power_on()
+    crash(bench, CRASHES_MAX)
     assert runs(bench) is None
     bench.connect()
     publish(bench, peer, small_network)
+    assert runs(bench) == digest(small_network)
+
+
+def test_a_network_that_has_not_run_yet_has_not_passed(
+    tmp_path, peer, stream, small_network
+) -> None:
+    """A device that samples rarely: its connection holds long before the network first runs."""
+    camera = Camera(stream, World(None), 1)
+    every_s = 6 * STEADY_S
+    bench = Bench(tmp_path, BOARD, peer.keys, camera=camera, samples_per_second=1 / every_s)
+    bench.join()
+    publish(bench, peer, small_network)
+    bench.pass_time(every_s - 1)
+    assert is_on_trial(bench)
+    bench.pass_time(2)
+    assert not is_on_trial(bench)
+
+
+def test_a_network_that_crashes_brings_the_device_down(
+    tmp_path, peer, stream, small_network, other_network
+) -> None:
+    sampling = {
+        "camera": Camera(stream, World(None), 1),
+        "samples_per_second": 5.0,
+        "crashes_with": frozenset({digest(other_network)}),
+    }
+    bench = Bench(tmp_path, BOARD, peer.keys, **sampling)
+    bench.join()
+    publish(bench, peer, small_network)
+    bench.pass_time(2 * STEADY_S)
+    publish(bench, peer, other_network)
+    for _ in range(CRASHES_MAX):
+        with pytest.raises(NetworkCrashed):
+            bench.pass_time(STEADY_S)
+        bench.power_on(crashed=True)
+        bench.connect()
+    bench.pass_time(STEADY_S)
     assert runs(bench) == digest(small_network)
 
 
@@ -182,21 +228,19 @@ def test_an_order_that_comes_meanwhile_ends_the_trial(bench, peer, other_network
     bench.order(peer.sign(order))
     assert bench.words[-1] == "downloading"
     assert not is_on_trial(bench)
-    for _ in range(2 * STARTS_MAX):
-        bench.power_on()
+    crash(bench, 2 * CRASHES_MAX)
     assert runs(bench) == digest(other_network)
 
 
 def way_back_survives(bench: Bench, cut: int, torn: float, old: str, new: str) -> None:
     """Power fails in a write of the way back and tears it: old or new runs, and then old."""
-    for _ in range(STARTS_MAX):
-        bench.power_on()
+    crash(bench, CRASHES_MAX - 1)
     try:
-        bench.power_on(Supply(cut, torn))
+        bench.power_on(Supply(cut, torn), crashed=True)
     except PowerCut:
         bench.power_on()
     assert runs(bench) in (old, new)
-    bench.power_on()
+    crash(bench, 1)
     assert runs(bench) == old
 
 
