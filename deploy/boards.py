@@ -7,6 +7,7 @@ import ipaddress
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from deploy import server_certificate
 from deploy.authority import fingerprint
@@ -28,6 +29,15 @@ def endpoints() -> list[tuple[str, Endpoint]]:
         ("broker", Endpoint(settings.BIND, settings.MQTTS_PORT, "TINYFLEET_MQTTS_PORT")),
         ("entrance", Endpoint(settings.BIND, settings.ENROL_PORT, "TINYFLEET_ENROL_PORT")),
     ]
+
+
+def require_plugin(plugin: Path | None) -> None:
+    """Refuse boards without it: Mosquitto alone ends no connection that came by a certificate."""
+    if settings.BIND and plugin is None:
+        raise ImproperlyConfigured(
+            "boards need Mosquitto's dynamic-security plug-in, or TINYFLEET_BROKER=amqtt: without "
+            "it a revoked board would stay connected"
+        )
 
 
 def mosquitto_listener() -> str:

@@ -59,6 +59,7 @@ def broker() -> ProcessSpec:
     program = mosquitto.program()
     if program:
         plugin = mosquitto.plugin()
+        boards.require_plugin(plugin)
         return ProcessSpec(
             "broker",
             [program, "-c", str(mosquitto.configuration(plugin))],

@@ -70,14 +70,22 @@ static bool take(struct options *options, int option, const char *value)
     return true;
 }
 
+static bool is_taken(const char *id)
+{
+    static const char *const taken[] = {"enrol", "artifacts", "gateway", "tinyfleet-gateway",
+                                        "tinyfleet-access", "tinyfleet-entrance"};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(id, taken[i]) == 0)
+            return true;
+    return strncmp(id, "enrol-", 6) == 0;
+}
+
 static bool is_device_id(const char *id)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
     size_t size = strlen(id);
-    bool taken = strcmp(id, "enrol") == 0 || strcmp(id, "artifacts") == 0 ||
-                 strcmp(id, "gateway") == 0;
     return size >= 1 && size <= DEVICE_ID_MAX_CHARS && id[0] != '-' &&
-           strspn(id, allowed) == size && !taken;
+           strspn(id, allowed) == size && !is_taken(id);
 }
 
 /* The secret crosses the network at sign-in: without TLS it may only do so inside this machine. */

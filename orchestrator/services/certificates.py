@@ -89,6 +89,7 @@ class Certificates:
             write_revoked(self._client.revocation_list(serials))
         except SigningRefused as error:
             log.error("revocation_list_refused", reason=str(error), certificates=len(serials))
+            self._not_before = self._clock() + RETRY_S
             return
         _note_listed(now)
         self._listed = serials

@@ -31,6 +31,7 @@ class LocalSigner:
         directory.mkdir(parents=True, exist_ok=True)
         self.now = now
         self.is_away = False
+        self.refuses: set[str] = set()
         self.asked: list[str] = []
         self.authority = authority.load_or_make(directory, now.astimezone(UTC))
         self._policy = CertificatePolicy(
@@ -41,6 +42,8 @@ class LocalSigner:
         if self.is_away:
             raise SignerUnreachable("the signer is away")
         self.asked.append(request["op"])
+        if request["op"] in self.refuses:
+            raise SigningRefused("policy does not allow it")
         answer = self._policy.answer(request)
         if "refused" in answer:
             raise SigningRefused(answer["refused"])

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from orchestrator.gateways.certificates import CertificateClient, revoked_file
-from orchestrator.models import DeviceCertificate
+from orchestrator.models import AccessChange, DeviceCertificate
 from orchestrator.protocol.certificates import (
     DEVICE_RENEWS_AFTER,
     SERVER_RENEWS_AFTER,
@@ -17,7 +17,12 @@ from orchestrator.protocol.certificates import (
 )
 from orchestrator.protocol.messages import EnrolmentAnswer, EnrolmentResult
 from orchestrator.services import enrolment
-from orchestrator.services.certificates import RETRY_S, Certificates, completed
+from orchestrator.services.certificates import (
+    LIST_IS_READ_AFTER_S,
+    RETRY_S,
+    Certificates,
+    completed,
+)
 from registry.models import Device
 from tests.orchestrator.authorities import LIMITS, LocalSigner
 from tests.orchestrator.members import NOW, Identity, later
@@ -230,3 +235,42 @@ def test_an_identity_is_told_from_another_by_its_key(world, pump) -> None:
     stranger = dataclasses.replace(Identity("pump-1").enrolment("x"), device_id="pump-1")
     result = completed("pump-1", enrolment.enrol(stranger, NOW), NOW)
     assert (result.answer, result.certificate) == (EnrolmentAnswer.PENDING, "")
+
+
+def test_a_list_that_is_refused_is_asked_for_again(world, pump, monkeypatch) -> None:
+    world.join(pump)
+    pem = world.issued()["pump-1"]
+    enrolment.revoke(Device.objects.get(), NOW)
+    monkeypatch.setattr(world.signer, "refuses", {"revocation_list"})
+    world.issued()
+    monkeypatch.undo()
+    world.elapsed_s += RETRY_S
+    world.issued()
+    assert world.withdrawn() == {serial(pem)}
+
+
+def cuts() -> list[str]:
+    return [change.device_id for change in AccessChange.objects.filter(rekeys=True, admits=False)]
+
+
+def test_whoever_came_in_before_the_broker_had_read_the_list_is_cut_off_once(world, pump) -> None:
+    world.join(pump)
+    world.issued()
+    enrolment.revoke(Device.objects.get(), NOW)
+    AccessChange.objects.all().delete()
+    world.issued()
+    assert cuts() == []
+    world.issued(later(LIST_IS_READ_AFTER_S))
+    assert cuts() == ["pump-1"]
+    world.issued(later(2 * LIST_IS_READ_AFTER_S))
+    assert cuts() == ["pump-1"]
+
+
+def test_a_device_that_was_deleted_is_cut_off_too(world, pump) -> None:
+    world.join(pump)
+    world.issued()
+    Device.objects.all().delete()
+    AccessChange.objects.all().delete()
+    world.issued()
+    world.issued(later(LIST_IS_READ_AFTER_S))
+    assert cuts() == ["pump-1"]

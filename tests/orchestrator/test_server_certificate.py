@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from django.core.exceptions import ImproperlyConfigured
 
 from deploy import boards, server_certificate
 from orchestrator.gateways.certificates import CertificateClient, revoked_file
@@ -144,3 +145,10 @@ def test_what_a_board_needs_is_told(signer, bound) -> None:
     fingerprint = signer.authority.certificate.fingerprint(hashes.SHA256())
     for part in ("192.0.2.7:8883", "192.0.2.7:8884", fingerprint.hex(":").upper(), "issue_token"):
         assert part in told
+
+
+def test_boards_are_not_served_where_a_revoked_one_could_stay(bound) -> None:
+    with pytest.raises(ImproperlyConfigured, match="dynamic-security"):
+        boards.require_plugin(None)
+    bound.BIND = ""
+    boards.require_plugin(None)
