@@ -1,4 +1,7 @@
-"""A whole installation and a handful of simulated devices behind a link, and their rollouts."""
+"""A whole installation and a handful of simulated devices behind a link, and their rollouts.
+
+With Mosquitto the devices come over TLS, with client certificates.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from pathlib import Path
 from device_firmware_sim.boot import BootRecord, load_boot_record
 from device_firmware_sim.flash import Flash
 from device_firmware_sim.fleet import default_fleet
-from tests.e2e.installation import wait_for
+from tests.e2e.installation import free_ports, wait_for
 from tests.faults.link import Link
 from tests.faults.small_installation import SmallInstallation
+from tests.faults.tls_ends import TlsEnds
 
 DEVICES, FLEET_SEED = 3, 7
 MEMBERS = {member.device_id: member for member in default_fleet(DEVICES, FLEET_SEED)}
@@ -24,8 +28,18 @@ class SmallFleet:
     """Started by `start`, ended by `stop`; in between its rollouts are sent and watched."""
 
     def __init__(self, var: Path, broker: str, bytes_per_s: float | None = None) -> None:
-        self.installation = SmallInstallation(var, broker, list(MEMBERS))
-        self.link = Link(self.installation.ports["MQTT"], bytes_per_s)
+        over_tls = broker == "mosquitto"
+        mqtts_port, self._enrol_port = free_ports(2)
+        settings = {
+            "TINYFLEET_BIND": "127.0.0.1",
+            "TINYFLEET_MQTTS_PORT": str(mqtts_port),
+            "TINYFLEET_ENROL_PORT": str(self._enrol_port),
+        }
+        members = list(MEMBERS)
+        self.installation = SmallInstallation(var, broker, members, **settings if over_tls else {})
+        self._ends = TlsEnds(var, mqtts_port) if over_tls else None
+        plain_port = self._ends.broker_port if self._ends else self.installation.ports["MQTT"]
+        self.link = Link(plain_port, bytes_per_s)
         self._var = var
         self._simulator: subprocess.Popen[str] | None = None
         self._next_variant = 0
@@ -34,7 +48,7 @@ class SmallFleet:
         """Everything is up, and every device is a member that has described itself."""
         self.installation.bring_up(networks)
         (self._var / "tokens.json").write_text(json.dumps(self.installation.tokens))
-        argv = ["--port", str(self.link.port), "--devices", str(DEVICES)]
+        argv = [*self._way_to_the_broker(), "--devices", str(DEVICES)]
         argv += ["--seed", str(FLEET_SEED), "--state-dir", f"{self._var}/devices"]
         argv += ["--trust", f"{self._var}/keys/trust", "--tokens", f"{self._var}/tokens.json"]
         argv += ["--enrol-password-file", f"{self._var}/keys/enrol-mqtt"]
@@ -51,7 +65,7 @@ class SmallFleet:
         if self._simulator is not None:
             self._simulator.terminate()
             self._simulator.wait(30)
-        self.link.close()
+        self._cut()
         self.installation.take_down()
 
     def abandon(self) -> None:
@@ -59,8 +73,21 @@ class SmallFleet:
         if self._simulator is not None and self._simulator.poll() is None:
             self._simulator.kill()
             self._simulator.wait()
-        self.link.close()
+        self._cut()
         self.installation.abandon()
+
+    def _way_to_the_broker(self) -> list[str]:
+        if self._ends is None:
+            return ["--port", str(self.link.port)]
+        self._ends.start(self.link.port)
+        ports = ["--port", str(self._ends.board_port), "--enrol-port", str(self._enrol_port)]
+        return [*ports, "--tls-ca", f"{self._var}/keys/authority.pem"]
+
+    def _cut(self) -> None:
+        self.link.close()
+        if self._ends is not None:
+            self._ends.stop()
+            self._ends = None
 
     def send(self, soak_s: int = 0) -> int:
         """Start a rollout of the variant that does not run now; its key."""
