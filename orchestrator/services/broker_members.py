@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 DEVICES_AT_ONCE = 3
 """The plug-in writes its file at each command, and its broker does nothing else meanwhile."""
 
-CLIENTS_A_PAGE = 500
+CLIENTS_A_PAGE = 200
+"""An answer of some 40 kB, which passes under any limit of messages that passes blocks."""
 RETRY_S = 1.0
 _UNKNOWN_EPOCH = -1
 

@@ -103,8 +103,12 @@ def test_who_is_let_in_is_bound_to_its_own_client_id_and_topics(start_broker, ke
     client.close()
 
 
-def test_what_happened_while_nobody_listened_is_made_up_for(start_broker, keeping) -> None:
+@pytest.mark.parametrize("accounts_a_page", [1, 3, 200])
+def test_what_happened_while_nobody_listened_is_made_up_for(
+    start_broker, keeping, monkeypatch, accounts_a_page
+) -> None:
     """The broker's file is older than the database, and no row tells of the difference."""
+    monkeypatch.setattr("orchestrator.services.broker_members.CLIENTS_A_PAGE", accounts_a_page)
     left, came, stayed = (known_member(name) for name in ("left-1", "came-1", "stayed-1"))
     security_file().write_text(security_text(["left-1", "stayed-1"]))
     broker = start_broker()
