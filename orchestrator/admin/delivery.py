@@ -29,6 +29,7 @@ ROLLOUT_COLOURS = {
     "completed": "success",
     "stopped": "danger",
     "aborted": "danger",
+    "rolled_back": "danger",
 }
 DEPLOYMENT_COLOURS = {
     "confirmed": "success",
@@ -56,6 +57,7 @@ class RolloutAdmin(ReadOnlyAdmin):
     list_select_related = ["release__model", "variant__release__model", "created_by"]
     inlines = [WaveInline]
     actions_detail = ["approve", "start", "pause", "resume", "abort", "retry_failed"]
+    actions_detail += ["roll_back"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rollout]:
         ended = Q(waves__deployments__is_open=False)
@@ -122,6 +124,11 @@ class RolloutAdmin(ReadOnlyAdmin):
     def retry_failed(self, request: HttpRequest, object_id: str) -> HttpResponse:
         effect = "what did not come through is sent once more."
         return self._steer(request, object_id, "Retry failed", effect, rollouts.retry_failed)
+
+    @action(description="Roll back", icon="undo", permissions=["steer"])
+    def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        effect = "its devices go back to what each ran before, and its release is champion no more."
+        return self._steer(request, object_id, "Roll back", effect, rollouts.roll_back)
 
     def _steer(
         self,

@@ -161,6 +161,17 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
         """One more attempt for what did not come through."""
         return self._steer(rollouts.retry_failed)
 
+    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="roll-back",
+        permission_classes=[SteeringPermissions],
+    )
+    def roll_back(self, request: Request, pk: str) -> Response:
+        """Send its devices back to what each ran before; its release is champion no more."""
+        return self._steer(rollouts.roll_back)
+
     def _steer(self, order: Callable[[Rollout], Rollout]) -> Response:
         try:
             rollout = steer(order, self.get_object(), _user(self.request))

@@ -23,6 +23,7 @@ class RolloutStatus(models.TextChoices):
     STOPPED = "stopped"
     ABORTED = "aborted"
     COMPLETED = "completed"
+    ROLLED_BACK = "rolled_back"
 
 
 class Rollout(models.Model):
@@ -37,7 +38,7 @@ class Rollout(models.Model):
     )
     target = models.JSONField(help_text="{all: true}, or one of fleet, devices, filter, sparql")
     status = models.CharField(
-        max_length=10, choices=RolloutStatus.choices, default=RolloutStatus.DRAFT
+        max_length=12, choices=RolloutStatus.choices, default=RolloutStatus.DRAFT
     )
     is_dynamic = models.BooleanField(
         default=False, help_text="Until it expires, devices that its target comes to mean join"
@@ -87,6 +88,17 @@ class Rollout(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    crowned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its release became its model's champion by it"
+    )
+    previous_champion = models.ForeignKey(
+        Release,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Which release this one took the title from: the way back",
+    )
     # When its target was last worked out anew; only of a dynamic one.
     target_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -45,7 +45,7 @@ _TOLD: dict[type[Decision], str] = {
     Stop: "rollout stopped",
     Complete: "rollout completed",
 }
-_ENDED_EARLY = (RolloutStatus.STOPPED, RolloutStatus.ABORTED)
+_ENDED_EARLY = (RolloutStatus.STOPPED, RolloutStatus.ABORTED, RolloutStatus.ROLLED_BACK)
 
 
 def tick(now: datetime) -> int:
@@ -137,7 +137,7 @@ def _apply(rollout: Rollout, decision: Decision, now: datetime) -> None:
             _wave(rollout, number).update(status=WaveStatus.RUNNING, started_at=now)
         case WaveSucceeded(number):
             _wave(rollout, number).update(status=WaveStatus.SUCCEEDED, finished_at=now)
-            _crown_early(rollout)
+            _crown_early(rollout, now)
         case WaveFailed(number, why):
             _wave(rollout, number).update(status=WaveStatus.FAILED, finished_at=now)
             Rollout.objects.filter(pk=rollout.pk).update(detail=f"Wave {number}: {why}.")
@@ -149,14 +149,14 @@ def _apply(rollout: Rollout, decision: Decision, now: datetime) -> None:
             )
         case Complete():
             _finish(rollout, RolloutStatus.COMPLETED, now)
-            crown(rollout)
+            crown(rollout, now)
 
 
-def _crown_early(rollout: Rollout) -> None:
+def _crown_early(rollout: Rollout, now: datetime) -> None:
     """A dynamic rollout goes on until it expires; its release has proved itself long before."""
     unfinished = rollout.waves.exclude(status=WaveStatus.SUCCEEDED)
     if rollout.is_dynamic and not unfinished.exists():
-        crown(rollout)
+        crown(rollout, now)
 
 
 def _wave(rollout: Rollout, number: int) -> QuerySet[Wave]:
@@ -168,7 +168,7 @@ def _finish(rollout: Rollout, status: RolloutStatus, now: datetime) -> None:
 
 
 def settle_ended(rollout: Rollout, now: datetime) -> int:
-    """After a stop or an abort: cancel what is not installed, send back what the rollout says.
+    """At an early end: cancel what is not installed, send back what the rollout says.
 
     The marks go last, so that a kill in between leaves the rollout to the next tick.
     """
@@ -177,7 +177,8 @@ def settle_ended(rollout: Rollout, now: datetime) -> int:
         return 0
     unsent = newest_updates(row).filter(is_open=True, status__in=BEFORE_INSTALLED)
     changes = move_all(unsent, DeploymentStatus.CANCELLED, now, detail=f"rollout {row.status}")
-    if row.status == RolloutStatus.STOPPED and row.revert_on_failure:
+    goes_back = row.status == RolloutStatus.STOPPED and row.revert_on_failure
+    if goes_back or row.status == RolloutStatus.ROLLED_BACK:
         changes += send_all_back(row, now)
     Wave.objects.filter(rollout=row, recount=True).update(recount=False)
     return changes

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from orchestrator.models import Rollout, RolloutStatus, Wave, WaveStatus
 from orchestrator.services.approvals import approve, check_approval
+from orchestrator.services.champions import uncrown
 from orchestrator.services.plans import Plan, check_plan, plan
 from orchestrator.services.retries import retry_failed
 from orchestrator.services.rollout_drafts import check_draft
@@ -39,6 +40,7 @@ __all__ = [
     "plan",
     "resume",
     "retry_failed",
+    "roll_back",
     "start_rollout",
     "tick",
 ]
@@ -171,6 +173,21 @@ def abort(rollout: Rollout, now: datetime | None = None) -> Rollout:
     return rollout
 
 
+def roll_back(rollout: Rollout, now: datetime | None = None) -> Rollout:
+    """Send every device that it updated back to what each ran before; its release loses the title.
+
+    For one that has ended: what still runs is aborted first. Devices that have been given something
+    else since are left alone.
+    """
+    moment = now or timezone.now()
+    with transaction.atomic():
+        ended = _move(rollout, _ENDED, RolloutStatus.ROLLED_BACK, finished_at=moment)
+        uncrown(ended)
+    settle_ended(rollout, moment)
+    return rollout
+
+
+_ENDED = frozenset({RolloutStatus.COMPLETED, RolloutStatus.STOPPED, RolloutStatus.ABORTED})
 _NOT_ENDED = frozenset(
     {
         RolloutStatus.DRAFT,
@@ -204,9 +221,10 @@ _ORDERS_OF = {
     RolloutStatus.SCHEDULED: frozenset({"abort"}),
     RolloutStatus.RUNNING: frozenset({"pause", "abort", "retry_failed"}),
     RolloutStatus.PAUSED: frozenset({"resume", "abort", "retry_failed"}),
-    RolloutStatus.STOPPED: frozenset({"retry_failed"}),
-    RolloutStatus.COMPLETED: frozenset({"retry_failed"}),
-    RolloutStatus.ABORTED: frozenset(),
+    RolloutStatus.STOPPED: frozenset({"retry_failed", "roll_back"}),
+    RolloutStatus.COMPLETED: frozenset({"retry_failed", "roll_back"}),
+    RolloutStatus.ABORTED: frozenset({"roll_back"}),
+    RolloutStatus.ROLLED_BACK: frozenset(),
 }
 
 

@@ -1,4 +1,4 @@
-"""`manage.py rollout create|plan|start|watch|pause|resume|abort|retry`: from a terminal."""
+"""`manage.py rollout create|plan|start|watch|pause|resume|abort|retry|roll-back`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _ORDERS: dict[str, Callable[[Rollout], Rollout]] = {
     "resume": rollouts.resume,
     "abort": rollouts.abort,
     "retry": rollouts.retry_failed,
+    "roll-back": rollouts.roll_back,
 }
 
 
