@@ -8,7 +8,7 @@ from registry.models import Device
 
 
 class DeviceCertificate(models.Model):
-    """A client certificate: asked for while `pem` is empty, kept until it ends by itself.
+    """A client certificate: asked for while it has no end and no PEM, kept until it has ended.
 
     It is good while its device is accepted with this very key; every other one that has not ended
     is on the list of withdrawn certificates. So it outlives the device's row. `listed_at` is when
@@ -28,7 +28,10 @@ class DeviceCertificate(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["ends_at"])]
+        indexes = [
+            models.Index(fields=["ends_at"]),  # null: asked for
+            models.Index(fields=["listed_at"], name="certificate_listed"),
+        ]
 
     def __str__(self) -> str:
         return f"certificate {self.serial or '(asked for)'} of {self.device}"

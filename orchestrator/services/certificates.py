@@ -27,6 +27,11 @@ log = structlog.get_logger(__name__)
 
 CERTIFICATES_AT_ONCE = 200
 RETRY_S = 2.0
+LOOK_EVERY_S = 1.0
+LOOK_SHARE = 0.02
+LOOK_AT_LEAST_EVERY_S = 5.0
+"""Comparing all certificates with their devices may take this share of the gateway's time, but is
+never put off for longer than that."""
 LIST_IS_READ_AFTER_S = 2.0
 """The supervisor tells Mosquitto of a change at once and a second later (deploy.supervisor)."""
 
@@ -65,6 +70,7 @@ class Certificates:
         self._clock = clock
         self._not_before = 0.0
         self._listed: list[int] | None = None
+        self._look_at = 0.0
 
     def keep_up(self, now: datetime) -> list[tuple[str, EnrolmentResult]]:
         """Issue and withdraw; returns the answers that devices wait for, by device id."""
@@ -72,14 +78,22 @@ class Certificates:
             return []
         answers: list[tuple[str, EnrolmentResult]] = []
         try:
-            self._withdraw(now)
-            _cut_off(now)
+            self._look(now)
             for asked in _asked_for():
                 answers += self._issue(asked, now)
         except SignerUnreachable as error:
             log.warning("signer_unreachable", error=str(error), retry_in_s=RETRY_S)
             self._not_before = self._clock() + RETRY_S
         return answers
+
+    def _look(self, now: datetime) -> None:
+        started = self._clock()
+        if started < self._look_at:
+            return
+        self._withdraw(now)
+        _cut_off(now)
+        took = self._clock() - started
+        self._look_at = started + max(LOOK_EVERY_S, min(took / LOOK_SHARE, LOOK_AT_LEAST_EVERY_S))
 
     def _withdraw(self, now: datetime) -> None:
         serials = withdrawn_serials(now)
@@ -128,7 +142,6 @@ def _note_listed(now: datetime) -> None:
     DeviceCertificate.objects.filter(pk__in=withdrawn, listed_at=None).update(listed_at=now)
 
 
-@transaction.atomic
 def _cut_off(now: datetime) -> None:
     """Have the broker end whoever came in before it had read the list.
 
@@ -136,14 +149,17 @@ def _cut_off(now: datetime) -> None:
     that the broker takes until it has read the list.
     """
     read_by_now = now - timedelta(seconds=LIST_IS_READ_AFTER_S)
-    late = DeviceCertificate.objects.filter(listed_at__lte=read_by_now, is_cut=False)
-    for device_id in {read_certificate(row.pem).device_id for row in late}:
-        AccessChange.objects.create(device_id=device_id, admits=False, rekeys=True)
-    late.update(is_cut=True)
+    late = list(DeviceCertificate.objects.filter(listed_at__lte=read_by_now, is_cut=False))
+    if not late:
+        return  # without a transaction, which would take the database's one lock for writing
+    with transaction.atomic():
+        for device_id in {read_certificate(row.pem).device_id for row in late}:
+            AccessChange.objects.create(device_id=device_id, admits=False, rekeys=True)
+        DeviceCertificate.objects.filter(pk__in=[row.pk for row in late]).update(is_cut=True)
 
 
 def _asked_for() -> QuerySet[DeviceCertificate]:
-    asked = DeviceCertificate.objects.filter(_OF_A_MEMBER, pem="").select_related("device")
+    asked = DeviceCertificate.objects.filter(_OF_A_MEMBER, ends_at=None).select_related("device")
     return asked[:CERTIFICATES_AT_ONCE]
 
 

@@ -19,6 +19,7 @@ from orchestrator.protocol.messages import EnrolmentAnswer, EnrolmentResult
 from orchestrator.services import enrolment
 from orchestrator.services.certificates import (
     LIST_IS_READ_AFTER_S,
+    LOOK_EVERY_S,
     RETRY_S,
     Certificates,
     completed,
@@ -54,8 +55,9 @@ class World:
         return completed(identity.device_id, result, now)
 
     def issued(self, now=NOW) -> dict[str, str]:
-        """What the signer now issues, by device id."""
+        """What the signer issues when it is next looked, by device id."""
         self.signer.now = now
+        self.elapsed_s += LOOK_EVERY_S
         return {device: result.certificate for device, result in self.certificates.keep_up(now)}
 
     def withdrawn(self) -> set[int]:
@@ -274,3 +276,11 @@ def test_a_device_that_was_deleted_is_cut_off_too(world, pump) -> None:
     world.issued()
     world.issued(later(LIST_IS_READ_AFTER_S))
     assert cuts() == ["pump-1"]
+
+
+def test_all_are_compared_once_a_second(world, pump, django_assert_num_queries) -> None:
+    """In between only what is asked for is looked up."""
+    world.join(pump)
+    world.issued()
+    with django_assert_num_queries(1):
+        assert world.certificates.keep_up(NOW) == []
