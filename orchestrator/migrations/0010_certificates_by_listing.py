@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orchestrator', '0008_rollout_conditions'),
+        ('orchestrator', '0009_rolled_back'),
         ('registry', '0011_audit_trail_and_scopes'),
     ]
 
