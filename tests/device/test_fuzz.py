@@ -32,7 +32,7 @@ from tests.device.peer import Peer
 
 BOARD = "bluepill-f103c8"
 EXAMPLES = int(os.environ.get("TINYFLEET_FUZZ_EXAMPLES", "60")) // 2
-MANY = 600
+MANY = 400
 KEY = ec.derive_private_key(0x7469_6E79_666C_6565_7405, ec.SECP256R1())
 
 

@@ -25,7 +25,7 @@ from tests.contract.test_fuzz import cbor_values, damaged, json_values
 from tests.orchestrator.members import NOW, member
 
 EXAMPLES = int(os.environ.get("TINYFLEET_FUZZ_EXAMPLES", "60"))
-MANY = 600
+MANY = 400
 SENDER, BESIDE, NEW = "pilot-07", "pump-1", "new-1"
 ENROLMENT = encoding.sign_enrolment(
     DEVICE_KEY, NEW, "no token", encoding.make_verifier(SECRET, b"twelve bytes")
