@@ -25,6 +25,7 @@ class ArenaSimulation:
         self._tail = 0
         self._head = 0
         self._temporary = 0
+        self._spare = 0
         self.required = 0
         self.parts: Counter[str] = Counter()
 
@@ -34,22 +35,31 @@ class ArenaSimulation:
         return self._tail
 
     def keep(self, part: str, size: int, alignment: int = BUFFER_ALIGNMENT) -> None:
-        """Persistent bytes, counted under `part` with the gap that alignment leaves."""
+        """Persistent bytes, counted under `part` with the gap that alignment leaves.
+
+        The runtime looks only for the head; but a kernel that writes over what it borrowed cannot
+        give that back, and fails.
+        """
         before = self._tail
         self._tail = aligned(before + size, alignment)
         self.parts[part] += self._tail - before
-        self._measure()
+        self._demand(max(self._head, self._temporary - self._spare))
 
-    def borrow(self, size: int, alignment: int = 4) -> None:
-        """Temporary bytes above the head, until `give_back`."""
+    def borrow(self, size: int, alignment: int = 4, spare: int = 0) -> None:
+        """Temporary bytes above the head, until `give_back`.
+
+        The last `spare` of all that is borrowed does no harm when it is written over.
+        """
         self._temporary = aligned(self._temporary, alignment) + size
-        self._measure()
+        self._demand(self._temporary)
+        self._spare = spare
 
     def set_head(self, size: int) -> None:
         """Resize what lies at the start; gives back what was borrowed."""
         self._head = size
         self._temporary = size
-        self._measure()
+        self._spare = 0
+        self._demand(size)
 
     def give_back(self) -> None:
         """All temporary bytes are free again."""
@@ -60,5 +70,5 @@ class ArenaSimulation:
         needed = aligned(self._temporary, 16) + size + aligned(self._tail, 16)
         self.required = max(self.required, needed)
 
-    def _measure(self) -> None:
-        self.required = max(self.required, max(self._head, self._temporary) + self._tail)
+    def _demand(self, lower: int) -> None:
+        self.required = max(self.required, lower + self._tail)

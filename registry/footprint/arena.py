@@ -7,30 +7,31 @@ Rules: tensorflow/lite/micro/{micro_allocator,micro_interpreter,micro_interprete
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from registry.footprint.allocator import ArenaSimulation
 from registry.footprint.kernels.need import KernelNeed, UnmodelledNode
 from registry.footprint.kernels.table import kernel_need
-from registry.footprint.lifetimes import LifetimeWalk, TooMuchToPlan
+from registry.footprint.layout import CORTEX_M, Layout
+from registry.footprint.lifetimes import LifetimeWalk, TooMuchToPlan, arena_bytes
 from registry.footprint.planner import Placement, aligned, height, place
 from registry.formats.network import Network, Tensor
 
-# Structures of the runtime in bytes, and the alignment that they are allocated with.
-_RUNTIME_OBJECTS = (36, 44, 36, 8)  # arena allocator, planner, tensor allocator, options allocator
-_SUBGRAPH = 8
-_EVAL_TENSOR = 12
-_NODE = 32
-_TENSOR = 32
-_QUANTIZATION = 12
-_POINTER = 4
-_SCRATCH_REQUEST = 12
+# Members of the runtime's structures, as `registry.footprint.layout` writes them.
+_SUBGRAPH = "2PD"
+_EVAL_TENSOR = "2Pe"
+_NODE = "8P"
+_TENSOR = "eP2i3P2e?"
+_QUANTIZATION = "2Pi"
+_SCRATCH_REQUEST = "P2i"
 _SPARE_SCRATCH_REQUESTS = 12
-_SCRATCH_HANDLE = 4
-_PLANNED_BUFFER = 24
-_PLANNER_ENTRY = 40
+_PLANNED_BUFFER = "2P3i?"
+_PLANNER_ENTRY = "10i"
+_POINTER = "P"
+_INT = "i"
 _MAX_REASONS = 20
+_NO_TENSORS = frozenset(["STRING", "VARIANT", "INT2", "UINT2", "UINT4"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,15 @@ class ArenaPlan:
 _Needs = dict[tuple[int, int], KernelNeed]
 
 
-def predict_arena(network: Network, kernels: str = "cmsis_nn") -> ArenaPlan:
+def predict_arena(
+    network: Network, kernels: str = "cmsis_nn", layout: Layout = CORTEX_M
+) -> ArenaPlan:
     """The arena that TFLite Micro needs for `network` with that kernel set.
 
     `kernels` is "cmsis_nn" (an Arm core with DSP instructions) or "reference"; anything else
-    raises ValueError.
+    raises ValueError. Another `layout` than Arm's is for asking the runtime on this machine.
     """
-    needs, unknown = _kernel_needs(network, kernels)
+    needs, unknown = _kernel_needs(network, kernels, layout)
     scratch = {key: need.scratch for key, need in needs.items() if need.scratch}
     try:
         placements = place(LifetimeWalk(network, scratch).buffers())
@@ -67,106 +70,124 @@ def predict_arena(network: Network, kernels: str = "cmsis_nn") -> ArenaPlan:
     timeline = _timeline(placements)
     if unknown:
         return ArenaPlan(None, {"tensors": height(placements)}, timeline, unknown)
-    arena = ArenaSimulation()
-    _start(arena, network, needs)
-    _prepare(arena, network, needs)
-    _finish(arena, network, needs, placements)
-    _run(arena, network, needs)
+    arena = _Interpreter(network, needs, layout).allocate(placements)
     return ArenaPlan(aligned(arena.required), _parts(arena, placements), timeline)
 
 
-def _kernel_needs(network: Network, kernels: str) -> tuple[_Needs, tuple[str, ...]]:
+def _kernel_needs(network: Network, kernels: str, layout: Layout) -> tuple[_Needs, tuple[str, ...]]:
     needs: _Needs = {}
     unknown: dict[str, None] = {}
     for number, graph in enumerate(network.subgraphs):
+        for dtype in sorted({tensor.dtype for tensor in graph.tensors} & _NO_TENSORS):
+            unknown[f"TFLite Micro has no tensors of {dtype}"] = None
         for operator in graph.operators:
             try:
-                needs[number, operator.index] = kernel_need(operator, graph, kernels)
+                needs[number, operator.index] = kernel_need(operator, graph, kernels, layout)
             except UnmodelledNode as reason:
                 unknown[str(reason)] = None
     return needs, tuple(unknown)[:_MAX_REASONS]
 
 
-def _start(arena: ArenaSimulation, network: Network, needs: _Needs) -> None:
-    """The interpreter's objects, the arrays of tensors and nodes, every node's options."""
-    for size in _RUNTIME_OBJECTS:
-        arena.keep("runtime", size, 4)
-    arena.set_head(_SCRATCH_REQUEST * _SPARE_SCRATCH_REQUESTS)
-    arena.keep("runtime", _SUBGRAPH * len(network.subgraphs), 4)
-    for graph in network.subgraphs:
-        arena.keep("tensor_structures", _EVAL_TENSOR * len(graph.tensors), 4)
-    for graph in network.subgraphs:
-        arena.keep("node_structures", _NODE * len(graph.operators), 4)
-    for need in needs.values():
-        size, alignment = need.options
-        arena.keep("node_structures", size, alignment)
+class _Interpreter:
+    """What an interpreter does to its arena from its construction to the end of one inference."""
+
+    def __init__(self, network: Network, needs: _Needs, layout: Layout) -> None:
+        self._network = network
+        self._needs = needs
+        self._layout = layout
+        self._arena = ArenaSimulation()
+
+    def allocate(self, placements: Sequence[Placement]) -> ArenaSimulation:
+        """The arena after all of it, with the buffers where the planner put them."""
+        self._start()
+        self._prepare()
+        self._finish(placements)
+        self._run()
+        return self._arena
+
+    def _start(self) -> None:
+        """The interpreter's objects, the arrays of tensors and nodes, every node's options."""
+        for members in self._layout.runtime_objects:
+            self._keep("runtime", members)
+        self._request_scratch(0)
+        graphs = self._network.subgraphs
+        self._keep("runtime", _SUBGRAPH, len(graphs))
+        for graph in graphs:
+            self._keep("tensor_structures", _EVAL_TENSOR, len(graph.tensors))
+        for graph in graphs:
+            self._keep("node_structures", _NODE, len(graph.operators))
+        for need in self._needs.values():
+            self._keep("node_structures", need.options)
+
+    def _prepare(self) -> None:
+        """Init of all kernels, then Prepare of each, which borrows what it looks at."""
+        for need in self._needs.values():
+            if need.state:
+                self._arena.keep("kernel_data", self._layout.size(need.state))
+        requests = 0
+        for (number, _), need in self._needs.items():
+            self._borrow_tensors(number, need.temporaries)
+            for size in need.prepared:
+                self._arena.keep("kernel_data", size)
+            self._borrow_tensors(number, need.afterwards)
+            requests += len(need.scratch)
+            self._request_scratch(requests)
+
+    def _request_scratch(self, requests: int) -> None:
+        size = self._layout.size(_SCRATCH_REQUEST)
+        self._arena.set_head(size * (requests + _SPARE_SCRATCH_REQUESTS))
+
+    def _finish(self, placements: Sequence[Placement]) -> None:
+        """Scratch handles, variables, the plan with its working space, inputs and outputs."""
+        arena, graphs = self._arena, self._network.subgraphs
+        requests = sum(len(need.scratch) for need in self._needs.values())
+        self._keep("runtime", _POINTER, requests)
+        for graph in graphs:
+            for tensor in graph.tensors:
+                if tensor.is_variable:
+                    arena.keep("variables", arena_bytes(tensor))
+        tensors = sum(len(graph.tensors) for graph in graphs)
+        self._borrow(_POINTER, len(graphs))
+        self._borrow(_PLANNED_BUFFER, tensors + requests)
+        arena.require_between(self._layout.size(_PLANNER_ENTRY) * len(placements))
+        arena.set_head(height(placements))
+        for side in (self._network.inputs, self._network.outputs):
+            arena.keep("tensor_structures", self._layout.pointer * len(side))
+            for tensor in side:
+                for members, count, _ in _tensor_structures(tensor):
+                    self._keep("tensor_structures", members, count)
+
+    def _run(self) -> None:
+        """One inference: what kernels look at lies above the planned buffers while they run."""
+        for (number, _), need in self._needs.items():
+            self._borrow_tensors(number, need.running)
+            self._arena.give_back()
+
+    def _borrow_tensors(self, number: int, indices: Sequence[int]) -> None:
+        for index in indices:
+            for members, count, spare in _tensor_structures(
+                self._network.subgraphs[number].tensors[index]
+            ):
+                size, alignment = self._layout.size_and_alignment(members)
+                self._arena.borrow(size * count, alignment, self._layout.size(spare))
+
+    def _keep(self, part: str, members: str, count: int = 1) -> None:
+        size, alignment = self._layout.size_and_alignment(members)
+        self._arena.keep(part, size * count, alignment)
+
+    def _borrow(self, members: str, count: int = 1) -> None:
+        size, alignment = self._layout.size_and_alignment(members)
+        self._arena.borrow(size * count, alignment)
 
 
-def _prepare(arena: ArenaSimulation, network: Network, needs: _Needs) -> None:
-    """Init of all kernels, then Prepare of each, which borrows what it looks at."""
-    for need in needs.values():
-        if need.state:
-            arena.keep("kernel_data", need.state)
-    requests = 0
-    for (number, _), need in needs.items():
-        for index in need.temporaries:
-            _borrow_tensor(arena, network.subgraphs[number].tensors[index])
-        for size in need.prepared:
-            arena.keep("kernel_data", size)
-        requests += len(need.scratch)
-        arena.set_head(_SCRATCH_REQUEST * (requests + _SPARE_SCRATCH_REQUESTS))
-
-
-def _finish(
-    arena: ArenaSimulation, network: Network, needs: _Needs, placements: Sequence[Placement]
-) -> None:
-    """Scratch handles, variables, the plan with its working space, inputs and outputs."""
-    requests = sum(len(need.scratch) for need in needs.values())
-    arena.keep("runtime", _SCRATCH_HANDLE * requests, 4)
-    for graph in network.subgraphs:
-        for tensor in graph.tensors:
-            if tensor.is_variable:
-                arena.keep("variables", tensor.size_bytes or 0)
-    tensors = sum(len(graph.tensors) for graph in network.subgraphs)
-    arena.borrow(_POINTER * len(network.subgraphs))
-    arena.borrow(_PLANNED_BUFFER * (tensors + requests))
-    arena.require_between(_PLANNER_ENTRY * len(placements))
-    arena.set_head(height(placements))
-    for side in (network.inputs, network.outputs):
-        arena.keep("tensor_structures", _POINTER * len(side))
-        for tensor in side:
-            _keep_tensor(arena, tensor)
-
-
-def _run(arena: ArenaSimulation, network: Network, needs: _Needs) -> None:
-    """One inference: what kernels look at lies above the planned buffers while they run."""
-    for (number, _), need in needs.items():
-        for index in need.running:
-            _borrow_tensor(arena, network.subgraphs[number].tensors[index])
-        arena.give_back()
-
-
-def _keep_tensor(arena: ArenaSimulation, tensor: Tensor) -> None:
-    arena.keep("tensor_structures", _TENSOR, 4)
-    if _is_quantized(tensor):
-        arena.keep("tensor_structures", _QUANTIZATION, 4)
-        arena.keep("tensor_structures", _zero_points(tensor), 4)
-
-
-def _borrow_tensor(arena: ArenaSimulation, tensor: Tensor) -> None:
-    arena.borrow(_TENSOR)
-    if _is_quantized(tensor):
-        arena.borrow(_QUANTIZATION)
-        arena.borrow(_zero_points(tensor))
-
-
-def _is_quantized(tensor: Tensor) -> bool:
-    return bool(tensor.quantization and tensor.quantization.zero_points)
-
-
-def _zero_points(tensor: Tensor) -> int:
-    assert tensor.quantization is not None
-    return 4 + 4 * len(tensor.quantization.scales)
+def _tensor_structures(tensor: Tensor) -> Iterator[tuple[str, int, str]]:
+    """The structures of a tensor that is looked at whole: members, how many, and those members at
+    the end that nothing reads any more when the next one is kept."""
+    yield _TENSOR, 1, "2P2e?"
+    if tensor.quantization and tensor.quantization.zero_points:
+        zero_points = 1 + len(tensor.quantization.scales)
+        yield _QUANTIZATION, 1, "i"
+        yield _INT, zero_points, f"Pi{zero_points}i"
 
 
 def _timeline(placements: Sequence[Placement]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.footprint.planner import Buffer, aligned
-from registry.formats.network import Network, Operator, Subgraph
+from registry.formats.network import Network, Operator, Subgraph, Tensor
 
 # (subgraph, operator) to the bytes of each scratch buffer that its kernel asks for.
 ScratchRequests = Mapping[tuple[int, int], Sequence[int]]
@@ -107,7 +107,7 @@ class LifetimeWalk:
         return [
             Buffer(
                 f"tensor {index}" if number == 0 else f"subgraph {number} tensor {index}",
-                aligned(graph.tensors[index].size_bytes or 0),
+                aligned(arena_bytes(graph.tensors[index])),
                 life.first,
                 life.last,
                 _fixed(offline, index),
@@ -123,6 +123,11 @@ class LifetimeWalk:
             for key, sizes in self._scratch.items()
             for size, life in zip(sizes, self._scratch_lives[key], strict=True)
         ]
+
+
+def arena_bytes(tensor: Tensor) -> int:
+    """What a tensor takes in the arena: numbers of four bits are not packed there."""
+    return tensor.elements if tensor.dtype == "INT4" else tensor.size_bytes or 0
 
 
 def called_subgraphs(operator: Operator, count: int) -> tuple[int, ...]:

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -27,9 +29,15 @@ from registry.footprint.calibration import left_out_errors, read_samples
 from registry.footprint.code import code_facts
 from registry.footprint.core_speed import core_speeds
 from registry.formats.tflite import parse
-from tests.registry.measured import measured_rows, model_bytes
+from tests.registry.measured import all_models, measured_rows, model_bytes
+from tests.registry.runtime.cases import Case as Asked
+from tests.registry.runtime.comparison import asked_beside, difference
+from tests.registry.runtime.random_graphs import random_networks
+from tests.registry.runtime.sweep import FAMILIES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "footprint.md"
+GROWN = 40
+OF_EACH = 3
 _BLOCK = re.compile(r"(<!-- (\w+): computed -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -145,12 +153,48 @@ def table_of_code(data: Path) -> str:
     )
 
 
+def table_of_peer(data: Path) -> str:
+    """Networks that TFLite Micro itself ran beside the model, by the kind of operator."""
+    lines = [
+        "| networks of | operators | networks | equal | refused by both | differ |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    groups = {
+        **_families(),
+        "graphs of many operators": list(random_networks(Random("page"), GROWN)),
+    }
+    groups["real files"] = [Asked(path.name, path.read_bytes) for path in all_models(data)]
+    for name, cases in groups.items():
+        with TemporaryDirectory() as folder:
+            found = asked_beside(cases, Path(folder))
+        differ = sum(bool(difference(each)) for each in found)
+        refused = sum(each.is_refused for each in found)
+        names = {use for case in cases for use in parse(case.network).operator_versions}
+        counts = len(names), len(found), len(found) - refused - differ, refused, differ
+        lines.append(f"| {name} | {' | '.join(f'{count:,}' for count in counts)} |")
+    return "\n".join(lines)
+
+
+def _families() -> dict[str, list[Asked]]:
+    """Networks of one operator: a few of each, evenly over those that the sweep has."""
+    groups = {}
+    for name, family in FAMILIES.items():
+        by_operator: dict[str, list[Asked]] = {}
+        for case in family():
+            by_operator.setdefault(case.operator, []).append(case)
+        groups[name] = [
+            case for some in by_operator.values() for case in some[:: -(-len(some) // OF_EACH)]
+        ]
+    return groups
+
+
 TABLES: Mapping[str, Callable[[Path], str]] = {
     "arenas": table_of_arenas,
     "instructions": table_of_instructions,
     "cores": table_of_cores,
     "power": table_of_power,
     "code": table_of_code,
+    "peer": table_of_peer,
 }
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from registry.footprint.kernels.need import KernelNeed, Node, UnmodelledNode, require_types
 from registry.formats.network import Tensor
 
-_OPTIONS = (28, 4)
-_TRANSPOSE_OPTIONS = (16, 4)
-_STATE = 56
-_CMSIS_STATE = 60
-_TRANSPOSE_STATE = 76
-_TRANSPOSE_CMSIS_STATE = 80
+_OPTIONS = "e2ie2ie"
+_DEPTHWISE_OPTIONS = "e3ie2i"
+_TRANSPOSE_OPTIONS = "e2i2e"
+_STATE = "9i2P3i2c"
+_CMSIS_STATE = "9i2P3i2ci"
+_TRANSPOSE_STATE = "17i2P"
+_TRANSPOSE_CMSIS_STATE = "18i2P"
 _INT16_BYTES = 2
 _INT32_BYTES = 4
 _INT64_BYTES = 8
@@ -28,32 +29,31 @@ def convolution(node: Node) -> KernelNeed:
     """CONV_2D: multiplier and shift per output channel, and rows of the image for CMSIS-NN."""
     source, weights = node.shaped(0, 4), node.shaped(1, 4)
     node_types(node, source, weights)
-    quantized = source.dtype != "FLOAT32"
     per_channel = (_INT32_BYTES * weights.shape[0],) * 2
-    looked_at = node.looks_at(0, 1) + node.looks_at(0, 1, 2)
+    looked_at = node.looks_at(0, 1), node.looks_at(0, 1, 2)
     if node.cmsis_nn:
+        quantized = source.dtype != "FLOAT32"
+        kept = per_channel if quantized else ()
         scratch = _image_rows(node, source, weights) if quantized else 0
-        return KernelNeed(
-            _OPTIONS, _CMSIS_STATE, per_channel if quantized else (), _some(scratch), looked_at
-        )
+        return KernelNeed(_OPTIONS, _CMSIS_STATE, kept, _some(scratch), *looked_at)
     unpacked = weights.elements if weights.dtype == "INT4" else 0
-    return KernelNeed(_OPTIONS, _STATE, per_channel, _some(unpacked), looked_at)
+    return KernelNeed(_OPTIONS, _STATE, per_channel, _some(unpacked), *looked_at)
 
 
 def depthwise(node: Node) -> KernelNeed:
     """DEPTHWISE_CONV_2D: as CONV_2D; CMSIS-NN buffers a filter's footprint of all channels."""
     source, weights = node.shaped(0, 4), node.shaped(1, 4)
     node_types(node, source, weights)
-    quantized = source.dtype != "FLOAT32"
     per_channel = (_INT32_BYTES * weights.shape[3],) * 2
-    looked_at = node.looks_at(0, 1) + node.looks_at(0, 1, 2)
+    looked_at = node.looks_at(0, 1), node.looks_at(0, 1, 2)
     if node.cmsis_nn:
+        kept = per_channel if source.dtype != "FLOAT32" else ()
         scratch = _depthwise_rows(node, source, weights) if source.dtype == "INT8" else 0
-        return KernelNeed(
-            _OPTIONS, _CMSIS_STATE, per_channel if quantized else (), _some(scratch), looked_at
-        )
+        return KernelNeed(_DEPTHWISE_OPTIONS, _CMSIS_STATE, kept, _some(scratch), *looked_at)
+    if node.operator.inputs[2:3] == (-1,):
+        raise UnmodelledNode("DEPTHWISE_CONV_2D reads the bias also where its number is -1")
     unpacked = weights.elements if weights.dtype == "INT4" else 0
-    return KernelNeed(_OPTIONS, _STATE, per_channel, _some(unpacked), looked_at)
+    return KernelNeed(_DEPTHWISE_OPTIONS, _STATE, per_channel, _some(unpacked), *looked_at)
 
 
 def transpose_convolution(node: Node) -> KernelNeed:
@@ -61,12 +61,11 @@ def transpose_convolution(node: Node) -> KernelNeed:
     weights, source = node.shaped(1, 4), node.shaped(2, 4)
     node_types(node, source, weights)
     per_channel = (_INT32_BYTES * weights.shape[0],) * 2
-    looked_at = node.looks_at(2, 1)
-    if source.dtype != "FLOAT32":
-        looked_at += node.looks_at(2, 1, 3)
+    first = node.looks_at(2, 1)
+    again = node.looks_at(2, 1, 3) if source.dtype != "FLOAT32" else ()
     scratch = _transpose_scratch(node, source, weights)
     state = _TRANSPOSE_CMSIS_STATE if node.cmsis_nn else _TRANSPOSE_STATE
-    return KernelNeed(_TRANSPOSE_OPTIONS, state, per_channel, scratch, looked_at)
+    return KernelNeed(_TRANSPOSE_OPTIONS, state, per_channel, scratch, first, again)
 
 
 def node_types(node: Node, source: Tensor, weights: Tensor) -> None:
@@ -114,7 +113,9 @@ def _image_rows(node: Node, source: Tensor, weights: Tensor) -> int:
     pointwise = (height, width) == (1, 1) and same_padding(node, source, 1, 1) == (0, 0)
     if pointwise and _dilation(node) == (1, 1):
         return 0
-    return 2 * (-(-columns // 4) * 4) * _INT16_BYTES
+    if weights.dtype == "INT8":
+        columns = -(-columns // 4) * 4
+    return 2 * columns * _INT16_BYTES
 
 
 def _depthwise_rows(node: Node, source: Tensor, weights: Tensor) -> int:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from registry.footprint.layout import Layout
 from registry.formats.network import Operator, Subgraph, Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class KernelNeed:
-    """The allocations that one node makes, in bytes.
+    """The allocations that one node makes.
 
-    `options` is the struct of decoded options with its alignment; `state` what its kernel keeps
-    from Init; `prepared` what it keeps from Prepare; `scratch` what it uses while it runs;
-    `temporaries` the tensors that it looks at in Prepare, each as often as it does, and `running`
+    `options` are the members (`registry.footprint.layout`) of its decoded options, `state` those of
+    what its kernel keeps from Init. In bytes: `prepared` is what it keeps from Prepare, `scratch`
+    what it uses while it runs. `temporaries` are the tensors that it looks at in Prepare, each as
+    often as it does; `afterwards` those that it looks at when it has kept what it keeps; `running`
     those that it looks at while it runs.
     """
 
-    options: tuple[int, int] = (0, 1)
-    state: int = 0
+    options: str = ""
+    state: str = ""
     prepared: tuple[int, ...] = ()
     scratch: tuple[int, ...] = ()
     temporaries: tuple[int, ...] = ()
+    afterwards: tuple[int, ...] = ()
     running: tuple[int, ...] = ()
 
 
@@ -33,11 +36,12 @@ class UnmodelledNode(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An operator in its subgraph, with the kernel set that runs it."""
+    """An operator in its subgraph, with the kernel set and the machine that run it."""
 
     operator: Operator
     graph: Subgraph
     cmsis_nn: bool
+    layout: Layout
 
     def input(self, position: int) -> Tensor:
         """An input that must be there. Raises UnmodelledNode."""
@@ -82,3 +86,76 @@ def require_types(node: Node, tensor: Tensor, *allowed: str) -> None:
     """Raises UnmodelledNode where the kernel does not take the tensor's type."""
     if tensor.dtype not in allowed:
         raise UnmodelledNode(f"{node.operator.name} does not take {tensor.dtype}")
+
+
+def takes(types: str, model: KernelModel, position: int = 0) -> KernelModel:
+    """The model of a kernel that takes only those types at that input."""
+    allowed = types.split()
+
+    def need(node: Node) -> KernelNeed:
+        require_types(node, node.input(position), *allowed)
+        return model(node)
+
+    return need
+
+
+def converts(pairs: Mapping[str, str], model: KernelModel, position: int = 0) -> KernelModel:
+    """The model of a kernel that turns each type at that input into those beside it."""
+
+    def need(node: Node) -> KernelNeed:
+        source, target = node.input(position), node.output()
+        require_types(node, source, *pairs)
+        if target.dtype not in pairs[source.dtype].split():
+            raise UnmodelledNode(
+                f"{node.operator.name} does not turn {source.dtype} into {target.dtype}"
+            )
+        return model(node)
+
+    return need
+
+
+def at_most(rank: int, model: KernelModel) -> KernelModel:
+    """The model of a kernel whose first input has no more dimensions than that."""
+
+    def need(node: Node) -> KernelNeed:
+        if len(node.input(0).shape) > rank:
+            raise UnmodelledNode(f"{node.operator.name} takes at most {rank} dimensions")
+        return model(node)
+
+    return need
+
+
+def alike(model: KernelModel) -> KernelModel:
+    """The model of a kernel whose first two inputs have one type."""
+
+    def need(node: Node) -> KernelNeed:
+        require_types(node, node.input(1), node.input(0).dtype)
+        return model(node)
+
+    return need
+
+
+def gives(types: str, model: KernelModel) -> KernelModel:
+    """The model of a kernel that gives only those types."""
+    allowed = types.split()
+
+    def need(node: Node) -> KernelNeed:
+        if node.output().dtype not in allowed:
+            raise UnmodelledNode(f"{node.operator.name} does not give {node.output().dtype}")
+        return model(node)
+
+    return need
+
+
+def constant(positions: tuple[int, ...], model: KernelModel) -> KernelModel:
+    """The model of a kernel that wants to know those inputs before it runs."""
+
+    def need(node: Node) -> KernelNeed:
+        for position in positions:
+            if not node.input(position).is_constant:
+                raise UnmodelledNode(
+                    f"{node.operator.name} takes input {position} only as a constant"
+                )
+        return model(node)
+
+    return need

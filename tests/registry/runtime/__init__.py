@@ -1,0 +1,1 @@
+"""TensorFlow Lite Micro itself, and networks to ask it about."""
