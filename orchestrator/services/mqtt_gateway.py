@@ -100,6 +100,7 @@ class Gateway:
         self._clearing: dict[str, frozenset[int]] = {}
         self._unreadable: dict[str, float] = {}
         self._epoch = 0
+        self._orders_wait = False
         self._next_poll = 0.0
         self._retry_s = RETRY_MIN_S
 
@@ -147,7 +148,8 @@ class Gateway:
 
     def _receive(self) -> None:
         # Orders go out first: taking in what devices say would hold up the thread that sends them.
-        self._link.settle(ORDERS_FIRST_S)
+        if self._orders_wait:
+            self._orders_wait = not self._link.settle(ORDERS_FIRST_S)
         if not self._held:
             self._held = self._link.take(
                 settings.GATEWAY_BATCH_MESSAGES,
@@ -197,6 +199,7 @@ class Gateway:
         changed = [
             item for item in wanted.values() if self._published.get(item.name) != item.version
         ]
+        self._orders_wait = self._orders_wait or bool(changed)
         self._journal.add(item.name for item in changed)
         for item in changed:
             self._publish(item)

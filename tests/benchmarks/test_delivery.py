@@ -13,7 +13,7 @@ import os
 import resource
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -71,26 +71,44 @@ def test_a_whole_file_reaches_a_fleet(world, record):
     network = world.server.ask("network")
     data = bytes.fromhex(network["data"])
     with _publisher(world) as publisher:
-        plain_s = min(
-            plain_delivery.published_once(world.fleet, publisher, world.devices, data)
-            for _ in range(3)
+        plain = _best_of(
+            3,
+            world,
+            lambda: plain_delivery.published_once(world.fleet, publisher, world.devices, data),
         )
-    figures = _deliver(world, WHOLE_FILE, data)
-    share = plain_s / figures["delivered_s"]
-    record(**figures, plain_s=plain_s, share_of_plain=share, reached=str(share >= 0.6))
+    figures = plain | _deliver(world, WHOLE_FILE, data)
+    share = figures["plain_s"] / figures["delivered_s"]
+    record(**figures, share_of_plain=share, reached=str(share >= 0.6))
 
 
 def test_4_kib_blocks_reach_a_fleet(world, record):
     network = world.server.ask("network")
     data = bytes.fromhex(network["data"])
     with _publisher(world) as publisher:
-        plain_s = min(
-            plain_delivery.fetched_in_blocks(world.fleet, publisher, world.devices, data, 12)
-            for _ in range(2)
+        plain = _best_of(
+            2,
+            world,
+            lambda: plain_delivery.fetched_in_blocks(
+                world.fleet, publisher, world.devices, data, 12
+            ),
         )
-    figures = _deliver(world, 12, data)
-    times = figures["delivered_s"] / plain_s
-    record(**figures, plain_s=plain_s, times_plain=times, reached=str(times <= 1.2))
+    figures = plain | _deliver(world, 12, data)
+    times = figures["delivered_s"] / figures["plain_s"]
+    record(**figures, times_plain=times, reached=str(times <= 1.2))
+
+
+def _best_of(rounds: int, world: World, work: Callable[[], float]) -> dict[str, float]:
+    """The shortest of some rounds of a plain delivery, and the least processor time of one."""
+    taken = []
+    for _ in range(rounds):
+        before = time.process_time() + world.server.ask("cpu", world.fleet)["broker"]
+        taken_s = work()
+        cpu_s = time.process_time() + world.server.ask("cpu", world.fleet)["broker"] - before
+        taken.append((taken_s, cpu_s))
+    return {
+        "plain_s": min(taken_s for taken_s, _ in taken),
+        "plain_cpu_s": min(cpu_s for _, cpu_s in taken),
+    }
 
 
 @contextmanager
