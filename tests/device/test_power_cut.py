@@ -14,6 +14,7 @@ import pytest
 
 from device_firmware_sim.boot import load_boot_record
 from device_firmware_sim.flash import Flash, PowerCut, Supply
+from device_firmware_sim.trial import CRASHES_MAX, STEADY_S, TRIAL_S
 from orchestrator.protocol import topics
 from orchestrator.protocol.messages import DeploymentStatus
 from tests.device.bench import Bench
@@ -39,10 +40,11 @@ def order(bench: Bench, peer: Peer, data: bytes) -> None:
 
 
 def installed(folder: Path, peer: Peer, *networks: bytes) -> Bench:
-    """A device that has installed one network after the other."""
+    """A device that has installed one network after the other; the last one is on trial still."""
     bench = Bench(folder, BOARD, peer.keys)
     bench.join()
     for data in networks:
+        bench.pass_time(STEADY_S + 1)
         order(bench, peer, data)
         bench.connect()
         assert bench.said_state.digest == hashlib.sha256(data).hexdigest()
@@ -51,6 +53,7 @@ def installed(folder: Path, peer: Peer, *networks: bytes) -> Bench:
 
 def update(folder: Path, peer: Peer, networks: Networks) -> Bench:
     bench = installed(folder, peer, networks[0])
+    bench.pass_time(STEADY_S + 1)
     order(bench, peer, networks[1])
     return bench
 
@@ -72,29 +75,51 @@ def gone_back(folder: Path, peer: Peer, networks: Networks) -> Bench:
     return bench
 
 
+def crashed_back(folder: Path, peer: Peer, networks: Networks) -> Bench:
+    """Its new network has made it crash as often as it may, and does so once more."""
+    bench = installed(folder, peer, networks[1], networks[0])
+    for _ in range(CRASHES_MAX - 1):
+        bench.power_on(crashed=True)
+    return bench
+
+
+def silent(folder: Path, peer: Peer, networks: Networks) -> Bench:
+    """Its new network will keep it off the air until the trial's end."""
+    return installed(folder, peer, networks[1], networks[0])
+
+
 @dataclass(frozen=True)
 class Way:
     """How a device is made that is about to change to its second network, and its last word."""
 
     prepare: Callable[[Path, Peer, Networks], Bench]
     last_word: DeploymentStatus
+    off_air_s: float = 0.0
+    crashed: bool = False
 
     def __str__(self) -> str:
         return self.prepare.__name__
+
+    def go(self, bench: Bench, supply: Supply | None = None) -> None:
+        """One life, from power-on to the connection and what follows from it."""
+        bench.power_on(supply, crashed=self.crashed)
+        bench.pass_time(self.off_air_s)
+        bench.connect()
 
 
 WAYS = [
     Way(update, DeploymentStatus.INSTALLED),
     Way(ordered_back, DeploymentStatus.INSTALLED),
     Way(gone_back, DeploymentStatus.ROLLED_BACK),
+    Way(crashed_back, DeploymentStatus.ROLLED_BACK, crashed=True),
+    Way(silent, DeploymentStatus.ROLLED_BACK, off_air_s=TRIAL_S + 1),
 ]
 
 
 def writes_of(way: Way, folder: Path, peer: Peer, networks: Networks) -> int:
     """How often flash is written from power-on to the end of the change."""
     bench = way.prepare(folder, peer, networks)
-    bench.power_on()
-    bench.connect()
+    way.go(bench)
     assert bench.said_state.digest == hashlib.sha256(networks[1]).hexdigest()
     return bench.supply.used
 
@@ -121,15 +146,12 @@ def survives(way: Way, folder: Path, peer: Peer, networks: Networks, lives: Sequ
     cuts = 0
     for writes, torn in lives:
         try:
-            bench.power_on(Supply(writes, torn))
-            bench.connect()
+            way.go(bench, Supply(writes, torn))
         except PowerCut:
             cuts += 1
-            still = Bench(bench.folder, BOARD, peer.keys)
-            still.power_on()
-            runs_whole(still, networks)
-    bench.power_on()
-    bench.connect()
+            bench.power_on()
+            runs_whole(bench, networks)
+    way.go(bench)
     runs_whole(bench, networks)
     assert bench.said_state.digest == hashlib.sha256(networks[1]).hexdigest(), lives
     assert bench.reports[-1].status is way.last_word, lives

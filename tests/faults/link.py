@@ -33,11 +33,13 @@ class Said:
 class Link:
     """Listens on a port of its own and carries each connection on to the broker.
 
-    `bytes_per_s` bounds each connection in each direction; None: as fast as it goes.
+    `bytes_per_s` bounds each connection in each direction; None: as fast as it goes. It may be
+    changed at any time. `delivered_bytes` counts what devices were sent.
     """
 
     def __init__(self, broker_port: int, bytes_per_s: float | None = None) -> None:
         self.bytes_per_s = bytes_per_s
+        self.delivered_bytes = 0
         self._broker_port = broker_port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -93,7 +95,9 @@ class Link:
         for each in both:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if is_open:
-            down = threading.Thread(target=self._pump, args=[broker, device, _pass], daemon=True)
+            down = threading.Thread(
+                target=self._pump, args=[broker, device, self._count], daemon=True
+            )
             down.start()
             self._pump(device, broker, self._heard)
             down.join()
@@ -118,14 +122,17 @@ class Link:
             _end(sink)
 
     def _send(self, sink: socket.socket, packet: bytes) -> None:
-        if self.bytes_per_s is None:
-            sink.sendall(packet)
-            return
-        size = max(1, int(self.bytes_per_s * _PIECE_S))
-        for start in range(0, len(packet), size):
-            piece = packet[start : start + size]
+        while packet:
+            rate = self.bytes_per_s
+            size = len(packet) if rate is None else max(1, int(rate * _PIECE_S))
+            piece, packet = packet[:size], packet[size:]
             sink.sendall(piece)
-            time.sleep(len(piece) / self.bytes_per_s)
+            if rate is not None:
+                time.sleep(len(piece) / rate)
+
+    def _count(self, packet: bytes) -> None:
+        with self._gate:
+            self.delivered_bytes += len(packet)
 
     def _heard(self, packet: bytes) -> None:
         """Note a report, and wait where it is held."""
@@ -135,10 +142,6 @@ class Link:
         with self._gate:
             self._gate.wait_for(lambda: self._held is not said.report.status)
             self.reports.append(said)
-
-
-def _pass(packet: bytes) -> None:
-    """What the broker says needs no look."""
 
 
 def _packets(stream: BinaryIO) -> Iterator[bytes]:

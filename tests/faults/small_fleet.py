@@ -100,6 +100,7 @@ class SmallFleet:
             "target": {"devices": sorted(MEMBERS)},
             "soak_s": soak_s,
         }
+        self.installation.wait_until_ready("web")
         with self.installation.http() as http:
             made = http.post("/api/v1/rollouts/", json=order)
             assert made.status_code == 201, made.text

@@ -83,18 +83,24 @@ class SmallInstallation(Installation):
         with closing(sqlite3.connect(place, uri=True, timeout=30)) as database:
             return database.execute(question, values).fetchall()
 
-    def pid(self, name: str) -> int:
-        """The process of that name as it runs now."""
-        return int(self.processes()[name]["pid"])
+    def pid(self, name: str) -> int | None:
+        """The process of that name as it runs now; None between two lives."""
+        pid: int | None = self.processes()[name]["pid"]
+        return pid
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process of the installation."""
         psutil.Process(self.pid(name)).send_signal(number)
 
-    def is_back(self, name: str, former: int) -> bool:
-        """Whether the process runs anew and is ready."""
-        process = self.processes()[name]
-        return process["condition"] == "ready" and process["pid"] != former
+    def wait_until_ready(self, *names: str) -> None:
+        """Until these processes are ready, all of them where none is named."""
+        wait_for(f"{names or 'all'} to be ready", lambda: self._are_ready(names), READY_WITHIN_S)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and wait until the supervisor has seen it."""
+        former = self.pid(name)
+        self.signal(name, signal.SIGKILL)
+        wait_for(f"{name} to be missed", lambda: self.pid(name) != former, READY_WITHIN_S)
 
     def _prepare(self, networks: Sequence[bytes]) -> None:
         (self.var / "networks").mkdir()
@@ -118,4 +124,8 @@ class SmallInstallation(Installation):
         assert self._up.poll() is None, self.output_of("tests.faults.some_of_up")
         if not (self.var / "run" / "up.json").exists():
             return False
-        return all(process["condition"] == "ready" for process in self.processes().values())
+        return self._are_ready(())
+
+    def _are_ready(self, names: Sequence[str]) -> bool:
+        processes = self.processes()
+        return all(processes[name]["condition"] == "ready" for name in names or processes)

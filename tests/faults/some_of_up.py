@@ -11,9 +11,10 @@ def main(names: set[str]) -> None:
     django.setup()
     from django.core.management import call_command
 
-    from deploy import processes
+    from deploy import processes, supervisor
     from deploy.management.commands import up
 
+    supervisor.STEADY_AFTER_S = 0.0  # tests kill so often that the pauses would grow and grow
     if names:
         up.installation = lambda: [spec for spec in processes.installation() if spec.name in names]
     call_command("up")
