@@ -12,7 +12,7 @@ from pathlib import Path
 
 MISSING = "tflite-micro is not installed: its wheel is for Python 3.11 on 64-bit Linux for x86"
 _ROOT = Path(__file__).resolve().parents[3]
-_PATIENCE_S = 300
+_PATIENCE_S = 900
 
 
 def is_installed() -> bool:
