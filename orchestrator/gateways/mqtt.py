@@ -27,7 +27,10 @@ KEEPALIVE_S = 30
 RECONNECT_MIN_S = 1
 RECONNECT_MAX_S = 15
 MAX_INFLIGHT = 200
-QUEUE_MESSAGES = 2000
+QUEUE_BYTES = 64 * 1024 * 1024
+MESSAGE_BYTES = 1024
+"""What a message takes in memory beside its payload, with some to spare."""
+
 _QUEUE_POLL_S = 0.2
 _QOS = 1
 
@@ -59,11 +62,14 @@ class BrokerLink:
     """Connects, and reconnects for ever with back-off; subscribes anew on every connection."""
 
     def __init__(
-        self, account: Account, subscriptions: Sequence[str], limit: int = QUEUE_MESSAGES
+        self, account: Account, subscriptions: Sequence[str], queue_bytes: int = QUEUE_BYTES
     ) -> None:
         self._account = account
         self._subscriptions = [(topic, _QOS) for topic in subscriptions]
-        self._arrived: queue.Queue[Delivery] = queue.Queue(limit)
+        self._arrived: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        self._queue_bytes = queue_bytes
+        self._arrived_bytes = 0
+        self._taken = threading.Condition()
         self._stopping = threading.Event()
         self._epoch = 0
         self._connections = 0
@@ -97,16 +103,17 @@ class BrokerLink:
 
     def take(self, limit: int, wait_s: float, gather_s: float) -> list[Delivery]:
         """Up to `limit` messages: waits `wait_s` for the first, then `gather_s` for more."""
-        try:
-            batch = [self._arrived.get(timeout=max(0.0, wait_s))]
-        except queue.Empty:
-            return []
-        until = time.monotonic() + gather_s
+        until, batch = time.monotonic() + max(0.0, wait_s), list[Delivery]()
         while len(batch) < limit:
             try:
                 batch.append(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             except queue.Empty:
                 break
+            if len(batch) == 1:
+                until = time.monotonic() + gather_s
+        with self._taken:
+            self._arrived_bytes -= sum(map(_size, batch))
+            self._taken.notify_all()
         return batch
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
@@ -207,12 +214,11 @@ class BrokerLink:
             qos=message.qos,
             epoch=self._connections,
         )
-        while not self._stopping.is_set():
-            try:
-                self._arrived.put(delivery, timeout=_QUEUE_POLL_S)
-                return
-            except queue.Full:
-                continue
+        with self._taken:
+            while self._arrived_bytes > self._queue_bytes and not self._stopping.is_set():
+                self._taken.wait(_QUEUE_POLL_S)
+            self._arrived_bytes += _size(delivery)
+        self._arrived.put(delivery)
 
     def _on_publish(
         self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Any
@@ -226,6 +232,10 @@ class BrokerLink:
     @property
     def _place(self) -> dict[str, Any]:
         return {"host": self._account.host, "port": self._account.port}
+
+
+def _size(delivery: Delivery) -> int:
+    return len(delivery.payload) + MESSAGE_BYTES
 
 
 def _topic_text(message: paho.MQTTMessage) -> str:
