@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -88,18 +89,16 @@ class SmallInstallation(Installation):
         pid: int | None = self.processes()[name]["pid"]
         return pid
 
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a process of the installation."""
-        psutil.Process(self.pid(name)).send_signal(number)
-
     def wait_until_ready(self, *names: str) -> None:
         """Until these processes are ready, all of them where none is named."""
         wait_for(f"{names or 'all'} to be ready", lambda: self._are_ready(names), READY_WITHIN_S)
 
     def kill(self, name: str) -> None:
-        """SIGKILL, and wait until the supervisor has seen it."""
+        """SIGKILL as soon as it is ready, and wait until the supervisor has seen it."""
+        self.wait_until_ready(name)
         former = self.pid(name)
-        self.signal(name, signal.SIGKILL)
+        assert former is not None, f"{name} ended by itself"
+        os.kill(former, signal.SIGKILL)
         wait_for(f"{name} to be missed", lambda: self.pid(name) != former, READY_WITHIN_S)
 
     def _prepare(self, networks: Sequence[bytes]) -> None:

@@ -46,7 +46,9 @@ class Hold:
         self._link = fleet.link
         self._stopped: psutil.Process | None = None
         if state is Status.PENDING:
-            self._stopped = psutil.Process(fleet.installation.pid("signer"))
+            pid = fleet.installation.pid("signer")
+            assert pid is not None, "the signer ended by itself"
+            self._stopped = psutil.Process(pid)
             self._stopped.suspend()
         elif state is not Status.INSTALLED:
             fleet.link.hold_before(COURSE[max(COURSE.index(state), 1) + 1])
