@@ -22,7 +22,7 @@ LONG_AGO = 1.0
 
 
 class Source(Sampler):
-    """Packs of one sample, numbered from 1 on in `free_heap_bytes`, in place of a camera's.
+    """Packs of `samples` each, numbered from 1 on in `free_heap_bytes`, in place of a camera's.
 
     `room` is how many packs the ring still takes; a patient source waits for it, another overflows.
     """
@@ -30,6 +30,7 @@ class Source(Sampler):
     def __init__(self, room: Callable[[], int], *, is_patient: bool) -> None:
         self._room = room
         self._is_patient = is_patient
+        self.samples = 1
         self.wanted = 0
         self.given = 0
 
@@ -51,7 +52,7 @@ class Source(Sampler):
         first = self.given + 1
         self.given += self._next_packs()
         numbers = range(first, self.given + 1)
-        return [TelemetryPack(0, 0, samples=1, free_heap_bytes=n) for n in numbers], []
+        return [TelemetryPack(0, 0, samples=self.samples, free_heap_bytes=n) for n in numbers], []
 
     def _next_packs(self) -> int:
         left = self.wanted - self.given
@@ -97,9 +98,10 @@ class Talk:
         self._loop = Loop(links, World(None), clock)
         self._thread = threading.Thread(target=self._loop.run, daemon=True)
 
-    def start(self, packs_each: int) -> None:
+    def start(self, packs_each: int, samples_per_pack: int = 1) -> None:
         """Let each device say so many packs."""
         for talker in self.talkers:
+            talker.source.samples = samples_per_pack
             talker.source.wanted = packs_each
         self._thread.start()
 
@@ -113,7 +115,7 @@ class Talk:
     def said(self) -> list[tuple[str, int, int, int, int]]:
         """Every pack that was handed to a ring: device, boot, sequence, samples, its number."""
         return [
-            (talker.device_id, talker.boot, number, 1, number)
+            (talker.device_id, talker.boot, number, talker.source.samples, number)
             for talker in self.talkers
             for number in range(1, talker.source.given + 1)
         ]
