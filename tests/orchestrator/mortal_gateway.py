@@ -101,6 +101,10 @@ class MortalLink:
         self._taken.update(waiting)
         return [Delivery(*self._broker.session[n], False, n, 1, self.epoch) for n in waiting]
 
+    def settle(self, timeout_s: float) -> bool:
+        """Nothing waits here: what is published is out at once, or lost for good."""
+        return True
+
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         """PUBACK, each a step of its own."""
         for delivery in deliveries:
