@@ -15,7 +15,7 @@ from datetime import datetime
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from ontology.facts import Constraint, Figure, Metric, Reason, Status, Verdict
 from ontology.matching.rules import combine
@@ -161,7 +161,7 @@ def _correct(variant: Variant, target: _Target) -> None:
 def _reports(variant: Variant, target: _Target) -> QuerySet[ArenaReport]:
     """By members that are still what they were when they spoke."""
     return ArenaReport.objects.filter(
-        variant=variant, device__in=_members(target), profile__board=target.board
+        variant=variant, device__in=_members(target), profile=F("device__profile")
     )
 
 

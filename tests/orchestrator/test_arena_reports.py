@@ -15,10 +15,19 @@ from orchestrator.models import ArenaReport, Deployment
 from orchestrator.policy.arena import believed_need, quorum_of
 from orchestrator.protocol.messages import DeploymentStatus, Report, ResultCode, Shortage
 from orchestrator.services import deployments, rollouts
-from registry.models import Device, GraphChange, Measurement, Release, Variant
+from registry.models import (
+    Device,
+    FirmwareBuild,
+    GraphChange,
+    Measurement,
+    Release,
+    Runtime,
+    Variant,
+)
 from registry.services.graph_outbox import mark_everything
 from registry.services.graph_sync import drain
 from registry.services.matching import assess_pair
+from registry.services.profiles import profile_for
 from tests.orchestrator.rollout_world import (
     NOW,
     install,
@@ -269,3 +278,19 @@ def test_a_figure_is_what_so_many_say_at_least(needs, quorum) -> None:
 
 def test_a_quorum_is_never_more_than_there_are() -> None:
     assert [quorum_of(2, members) for members in (0, 1, 2, 9)] == [1, 1, 2, 2]
+
+
+def test_a_word_spoken_under_another_runtime_does_not_count(release) -> None:
+    """The first one has other firmware by now, so the second speaks alone."""
+    moved, second, _ = make_devices(3)
+    orders = {each.device: each for each in sent(release)}
+    refuse(orders[moved])
+    profile, firmware = moved.profile, moved.profile.firmware
+    other = Runtime.objects.create(name="tflite-micro", version="2099", kernels="reference")
+    newer = FirmwareBuild.objects.create(
+        board=firmware.board, name="sim", version="2", runtime=other, capacity_digest="newer"
+    )
+    newer_profile = profile_for(profile.board, newer, [])
+    Device.objects.update(profile=newer_profile)
+    refuse(Deployment.objects.get(pk=orders[second].pk))
+    assert corrected(release) == []
