@@ -123,7 +123,8 @@ def _answers(signer: Signer, certificates: CertificatePolicy | None) -> Answer:
     """Each request to the policy whose operation it names."""
 
     def answer(request: object) -> dict[str, object]:
-        if not isinstance(request, dict) or request.get("op") not in OPERATIONS:
+        operation = request.get("op") if isinstance(request, dict) else None
+        if not isinstance(operation, str) or operation not in OPERATIONS:
             return signer.answer(request)
         if certificates is None:
             return {"refused": "this signer is no certificate authority: give it --authority"}

@@ -49,10 +49,18 @@ class Approvals:
 
     def __contains__(self, sha256: bytes) -> bool:
         try:
-            lines = self._path.read_text().splitlines()
+            lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
             return False
-        return sha256.hex() in {line.split(maxsplit=1)[0].lower() for line in lines if line.strip()}
+        return sha256.hex().encode() in {_digest_of(line) for line in lines if line.strip()}
+
+
+def _digest_of(line: bytes) -> bytes:
+    """The first word of a line, whose file's name may be in any encoding.
+
+    `sha256sum` puts a backslash in front where it had to write one within the name.
+    """
+    return line.split(maxsplit=1)[0].removeprefix(b"\\").lower()
 
 
 class Ledger:

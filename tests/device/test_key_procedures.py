@@ -170,9 +170,23 @@ def test_planned_rotation_with_a_device_that_was_away(site, bench):
         site.give_firmware(bench)
         assert outcome(bench, never_seen) is ResultCode.UNKNOWN_KEY
         assert outcome(bench, site.order(bench, signer)) is ResultCode.OK
-    site.follow(rotate.replace("operator-spare", "operator-next").replace("-old", "-older"))
+    site.follow(rotate)
     with site.up() as signer:
         assert outcome(bench, site.order(bench, signer)) is ResultCode.OK
+
+
+def test_each_procedure_after_another_brings_a_key_that_was_never_in_use(site):
+    with site.up():
+        used = [site.key_id("var/signer")]
+    rotate, _ = commands("Planned rotation")
+    (lost,) = commands("The operator's key is lost")
+    (stolen,) = commands("The operator's key is stolen")
+    for block in (rotate, stolen, rotate, "rm -rf var/signer", lost, stolen):
+        site.follow(block.replace("KEYID", used[-1]))
+        if block.startswith("rm -rf"):
+            continue
+        assert site.key_id("var/signer") not in used
+        used.append(site.key_id("var/signer"))
 
 
 def test_the_operators_key_is_lost(site, bench):

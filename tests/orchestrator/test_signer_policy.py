@@ -133,6 +133,15 @@ def test_an_author_signs_what_is_approved(author, tmp_path, lines):
     assert manifest.open_envelope(answer["done"], KEYS) == a_manifest()
 
 
+def test_a_files_name_in_any_encoding_spoils_no_line(author, tmp_path):
+    lines = [
+        b"1" * 64 + "  r\u00e9seau.tflite".encode("latin-1"),
+        b"\\" + DIGEST.hex().encode() + b"  a\\\\b.tflite",
+    ]
+    (tmp_path / "approved.sha256").write_bytes(b"\n".join(lines))
+    assert "done" in ask_manifest(author)
+
+
 @pytest.mark.parametrize(
     "lines", [None, "", "\n", "0" * 64, DIGEST.hex()[:-1], f"# {DIGEST.hex()}"]
 )
@@ -159,6 +168,8 @@ def test_an_author_never_goes_back_either(author, tmp_path):
         [],
         {},
         {"op": "sign"},
+        {"op": [1]},
+        {"op": {}},
         {"op": "sign_manifest"},
         {"op": "sign_manifest", "manifest": "text"},
         {"op": "sign_manifest", "manifest": b""},
