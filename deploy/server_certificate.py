@@ -22,7 +22,12 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from deploy.authority import general_name
-from orchestrator.gateways.certificates import CertificateClient, tls_folder, write_revoked
+from orchestrator.gateways.certificates import (
+    CertificateClient,
+    revoked_file,
+    tls_folder,
+    write_revoked,
+)
 from orchestrator.gateways.signing import SignerUnreachable, SigningClient, SigningRefused
 from orchestrator.protocol.certificates import SERVER_RENEWS_AFTER, read_certificate
 from orchestrator.services.certificates import withdrawn_serials
@@ -31,6 +36,7 @@ from registry.files import replace_whole
 log = structlog.get_logger(__name__)
 
 SIGNER_WAIT_S = 20.0
+WAIT_WITH_FILES_S = 1.0
 _RETRY_S = 0.1
 
 
@@ -63,9 +69,11 @@ def certificate_client() -> CertificateClient:
 def prepare(client: CertificateClient | None = None, wait_s: float = SIGNER_WAIT_S) -> None:
     """Before the broker starts: its certificate, and who was shut out while it was away.
 
-    Waits for the signer, which starts at the same time. Without one the broker goes on with the
-    files that there are; nothing is raised.
+    Waits for the signer, which starts at the same time, but hardly where the broker can do with the
+    files that there are: nobody looks after the other processes meanwhile. Nothing is raised.
     """
+    if _will_do(_key(), timezone.now()) and revoked_file().exists():
+        wait_s = min(wait_s, WAIT_WITH_FILES_S)
     client, until = client or certificate_client(), time.monotonic() + wait_s
     while True:
         try:

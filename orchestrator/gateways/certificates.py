@@ -38,6 +38,14 @@ class CertificateClient:
         return self._signer.octets({"op": "revocation_list", "serials": numbers})
 
 
+def present_authority() -> bytes | None:
+    """The authority's certificate, PEM; None before the signer has made one."""
+    try:
+        return bytes(settings.AUTHORITY_FILE.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
 def tls_folder() -> Path:
     """Where the broker's key, certificate and revocation list lie."""
     folder: Path = settings.BROKER_DIR / "tls"

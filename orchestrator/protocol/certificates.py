@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
@@ -37,6 +37,16 @@ class ClientCertificate:
     def has_lived(self, share: float, now: datetime) -> bool:
         """Whether this share of its life is over."""
         return now >= self.begins + share * (self.ends - self.begins)
+
+
+def is_issued_by(pem: str, authority: bytes) -> bool:
+    """Whether a certificate bears the signature of this authority's (PEM, both)."""
+    try:
+        issuer = x509.load_pem_x509_certificate(authority)
+        x509.load_pem_x509_certificate(pem.encode()).verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def read_certificate(pem: str) -> ClientCertificate:

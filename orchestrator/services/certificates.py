@@ -16,10 +16,19 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from orchestrator.gateways.certificates import CertificateClient, revoked_file, write_revoked
+from orchestrator.gateways.certificates import (
+    CertificateClient,
+    present_authority,
+    revoked_file,
+    write_revoked,
+)
 from orchestrator.gateways.signing import SignerUnreachable, SigningRefused
 from orchestrator.models import AccessChange, DeviceCertificate
-from orchestrator.protocol.certificates import SERVER_RENEWS_AFTER, read_certificate
+from orchestrator.protocol.certificates import (
+    SERVER_RENEWS_AFTER,
+    is_issued_by,
+    read_certificate,
+)
 from orchestrator.protocol.messages import EnrolmentAnswer, EnrolmentResult
 from registry.models import Device, DeviceStatus
 
@@ -41,9 +50,9 @@ _OF_A_MEMBER = Q(device__status=DeviceStatus.ACCEPTED, device__public_key=F("pub
 def completed(device_id: str, result: EnrolmentResult, now: datetime) -> EnrolmentResult | None:
     """The answer with the device's certificate, or None where it is only now asked for.
 
-    The same enrolment gets the same certificate until half of its life is over: that is how one is
-    renewed, and how an answer that was lost comes again. To be called in the transaction that
-    accepted the device.
+    The same enrolment gets the same certificate until half of its life is over, or the authority is
+    another: that is how one is renewed, and how a lost answer comes again. To be called in the
+    transaction that accepted the device.
     """
     if not settings.ISSUE_CERTIFICATES or result.answer is not EnrolmentAnswer.ACCEPTED:
         return result
@@ -178,6 +187,10 @@ def _keep(asked: DeviceCertificate, pem: str, now: datetime) -> bool:
 
 
 def _is_due(certificate: DeviceCertificate, now: datetime) -> bool:
+    """At half of its life; at once where the authority that issued it has been replaced."""
+    authority = present_authority()
+    if authority is not None and not is_issued_by(certificate.pem, authority):
+        return True
     return read_certificate(certificate.pem).has_lived(SERVER_RENEWS_AFTER, now)
 
 

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from orchestrator.gateways.certificates import CertificateClient, revoked_file
 from orchestrator.models import AccessChange, DeviceCertificate
 from orchestrator.protocol.certificates import (
     DEVICE_RENEWS_AFTER,
     SERVER_RENEWS_AFTER,
+    is_issued_by,
     read_certificate,
 )
 from orchestrator.protocol.messages import EnrolmentAnswer, EnrolmentResult
@@ -284,3 +286,19 @@ def test_all_are_compared_once_a_second(world, pump, django_assert_num_queries) 
     world.issued()
     with django_assert_num_queries(1):
         assert world.certificates.keep_up(NOW) == []
+
+
+def test_another_authority_issues_anew_at_once(world, pump, settings, tmp_path) -> None:
+    """As after the authority's key was lost: the same enrolment with the same key is enough."""
+    world.join(pump)
+    (first,) = world.issued().values()
+    assert world.ask(pump, "").certificate == first
+    world.signer = LocalSigner(tmp_path / "another", NOW)
+    world.restart()
+    public = world.signer.authority.certificate.public_bytes(serialization.Encoding.PEM)
+    settings.AUTHORITY_FILE = tmp_path / "authority.pem"
+    settings.AUTHORITY_FILE.write_bytes(public)
+    assert world.ask(pump, "") is None, "another one is asked for"
+    (second,) = world.issued().values()
+    assert is_issued_by(second, public) and not is_issued_by(first, public)
+    assert world.ask(pump, "").certificate == second
