@@ -34,6 +34,7 @@ from deploy.broker_connections import (
     keep_for_later,
 )
 from deploy.broker_rules import Access
+from orchestrator.protocol.accounts import ENROL_USER
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +184,7 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 del self._ended[client]
 
     async def _authenticate(self, session: Session, _: ListenerConfig) -> bool:
-        return True  # decided in _admits, before any session was touched
+        return True  # decided by Admission, before any session was touched
 
     async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
         # Never suspends: amqtt calls this while it walks through dictionaries.
@@ -282,6 +283,13 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]
                 copy = ApplicationMessage(None, kept.topic, least, kept.data, True)
                 task = asyncio.create_task(self._send(handler, session, copy))
                 self._tasks_queue.append(task)
+
+    async def retain_message(
+        self, source_session: Session | None, topic_name: str, data: bytes, qos: int | None = None
+    ) -> None:
+        # The account that many share leaves nothing behind: it could fill the memory.
+        if source_session is None or source_session.username != ENROL_USER:
+            await super().retain_message(source_session, topic_name, data, qos)
 
     def _kept_under(self, a_filter: str) -> list[RetainedApplicationMessage]:
         if not set(a_filter) & set("+#"):

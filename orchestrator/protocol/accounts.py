@@ -35,15 +35,6 @@ SERVER = Role((f"{ROOT}/#",), (f"{ROOT}/#",))
 ENROLLING = Role((f"{ROOT}/enrol/+",), (f"{ROOT}/enrol/+/result",))
 
 
-def device_role(device_id: str) -> Role:
-    """A member's own topics, and every artifact."""
-    own = f"{ROOT}/{check_device_id(device_id)}"
-    return Role(
-        tuple(f"{own}/{tail}" for tail in DEVICE_WRITES),
-        (*(f"{own}/{tail}" for tail in DEVICE_READS), f"{ROOT}/artifacts/#"),
-    )
-
-
 def may_use_client_id(user: str, client_id: str) -> bool:
     """Whether the account may connect under this client id."""
     if user == GATEWAY_USER:

@@ -148,6 +148,17 @@ def test_the_entrance_serves_enrolment_alone(server, board, clients) -> None:
     assert server.ask("device", board.device_id)[0]["status"] == "accepted"
 
 
+def test_who_leaves_a_message_at_the_entrance_is_shown_out(server, board, clients) -> None:
+    """The embedded broker takes it and forgets it, which a test of its sessions shows."""
+    if server.broker != "mosquitto":
+        pytest.skip("the embedded broker does not show them out")
+    asking = board.client(user="enrol", port=server.entrance_port)
+    clients.append(asking)
+    assert asking.connect()
+    asking.mqtt.publish(topics.enrol("flood"), b"x", 1, retain=True)
+    assert asking.disconnected.wait(WITHIN_S)
+
+
 def test_a_revoked_board_is_cut_off_and_never_let_in_again(server, board, clients) -> None:
     credential = joined(board)
     client = board.client(credential)

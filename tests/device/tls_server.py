@@ -32,6 +32,7 @@ class TlsServer(RealServer):
     """The installation with listeners for boards on this machine."""
 
     def __init__(self, var: Path, broker: str, **settings: str) -> None:
+        self.broker = broker
         self.boards_port, self.entrance_port = free_port(), free_port()
         super().__init__(
             var,

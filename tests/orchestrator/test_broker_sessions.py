@@ -137,6 +137,18 @@ def test_who_connects_gets_no_retained_message_it_has_not_asked_for(connect, ser
     server.publish(topics.desired("pump-1"), b"", retain=True)
 
 
+def test_the_shared_account_leaves_nothing_retained(broker, server, connect) -> None:
+    """Mosquitto knows no such rule for an account; boards' entrance keeps nothing of anybody."""
+    if broker.kind != "amqtt":
+        pytest.skip("Mosquitto's rules cannot tell retained messages from others")
+    asking = connect("enrol", SECRETS["enrol"], client_id="enrol-pump-9")
+    asking.publish(topics.enrol("pump-9"), b"kept?", retain=True)
+    server.publish(topics.enrol("pump-8"), b"the server's", retain=True)
+    server.subscribe(f"{topics.ROOT}/enrol/+")
+    assert server.receive().payload == b"the server's"
+    server.publish(topics.enrol("pump-8"), b"", retain=True)
+
+
 def test_a_retained_message_is_replaced_and_cleared(server, connect) -> None:
     for payload in (b"one", b"two", b""):
         server.publish(topics.desired("pump-1"), payload, retain=True)
