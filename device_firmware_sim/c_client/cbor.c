@@ -1,5 +1,7 @@
 #include "cbor.h"
 
+#include "cbor_item.h"
+
 #include <string.h>
 
 struct cbor cbor_open(struct bytes from)
@@ -29,27 +31,24 @@ static uint64_t refused(struct cbor *in)
     return 0;
 }
 
-/* The argument after an initial byte: 1, 2, 4 or 8 bytes that would not have fitted into fewer. */
-static uint64_t long_argument(struct cbor *in, unsigned info)
+/* The next item, which has to be of that kind. */
+static struct item next(struct cbor *in, enum cbor_major major)
 {
-    static const uint64_t least[] = {24, 0x100, 0x10000, 0x100000000};
-    if (info > 27)
-        return refused(in);
-    size_t size = (size_t)1 << (info - 24);
-    if ((size_t)(in->end - in->at) < size)
-        return refused(in);
-    uint64_t value = 0;
-    while (size-- > 0)
-        value = value << 8 | *in->at++;
-    return value < least[info - 24] ? refused(in) : value;
+    struct item found = {CBOR_NOTHING, 0, bytes_of(in->end, 0)};
+    size_t size = 0;
+    if (cbor_peek(in) == major)
+        size = read_item(bytes_of(in->at, (size_t)(in->end - in->at)), &found);
+    if (size == 0 || found.major != major) {
+        in->bad = true;
+        return (struct item){CBOR_NOTHING, 0, bytes_of(in->end, 0)};
+    }
+    in->at += size;
+    return found;
 }
 
 static uint64_t head(struct cbor *in, enum cbor_major major)
 {
-    if (cbor_peek(in) != major)
-        return refused(in);
-    unsigned info = *in->at++ & 0x1f;
-    return info < 24 ? info : long_argument(in, info);
+    return next(in, major).value;
 }
 
 uint64_t cbor_uint(struct cbor *in)
@@ -72,21 +71,9 @@ int64_t cbor_int(struct cbor *in)
     return negative && !in->bad ? -1 - (int64_t)value : (int64_t)value;
 }
 
-static struct bytes string(struct cbor *in, enum cbor_major major)
-{
-    uint64_t size = head(in, major);
-    if (in->bad || size > (uint64_t)(in->end - in->at)) {
-        in->bad = true;
-        return bytes_of(in->end, 0);
-    }
-    struct bytes value = bytes_of(in->at, (size_t)size);
-    in->at += size;
-    return value;
-}
-
 struct bytes cbor_bytes(struct cbor *in)
 {
-    return string(in, CBOR_BYTES);
+    return next(in, CBOR_BYTES).content;
 }
 
 struct bytes cbor_bytes_of(struct cbor *in, size_t size)
@@ -107,7 +94,7 @@ static size_t characters(struct bytes text)
 
 struct bytes cbor_text(struct cbor *in, size_t max_chars)
 {
-    struct bytes value = string(in, CBOR_TEXT);
+    struct bytes value = next(in, CBOR_TEXT).content;
     in->bad = in->bad || !utf8_is_valid(value) || characters(value) > max_chars;
     return value;
 }
@@ -211,24 +198,10 @@ void cbor_put_raw(struct cbor_out *out, struct bytes raw)
     out->size += raw.size;
 }
 
-/* Bytes of the argument after the initial byte, in the shortest form. */
-static unsigned argument_size(uint64_t value)
-{
-    if (value < 24)
-        return 0;
-    if (value < 0x10000)
-        return value < 0x100 ? 1 : 2;
-    return value >> 32 == 0 ? 4 : 8;
-}
-
 void cbor_put_head(struct cbor_out *out, enum cbor_major major, uint64_t value)
 {
-    uint8_t bytes[9] = {(uint8_t)(major << 5)};
-    unsigned size = argument_size(value);
-    bytes[0] |= (uint8_t)(size == 0 ? value : 24u + (size > 1) + (size > 2) + (size > 4));
-    for (unsigned i = 0; i < size; i++)
-        bytes[1 + i] = (uint8_t)(value >> 8 * (size - 1 - i));
-    cbor_put_raw(out, bytes_of(bytes, 1 + size));
+    uint8_t head[MAX_HEAD];
+    cbor_put_raw(out, bytes_of(head, write_head(major, value, head, MAX_HEAD)));
 }
 
 void cbor_put_bytes(struct cbor_out *out, struct bytes value)

@@ -20,7 +20,7 @@ from orchestrator.protocol.blocks import CRC_BYTES
 from tests.device.server import ROOT
 
 SOURCE = ROOT / "device_firmware_sim" / "c_client"
-HEADERS = ("mosquitto.h", "openssl/evp.h", "cjson/cJSON.h")
+HEADERS = ("mosquitto.h", "openssl/evp.h", "cjson/cJSON.h", "cbor/streaming.h")
 ORDER_WITHIN_S = 30.0
 
 
@@ -32,7 +32,7 @@ def missing_tools() -> str:
             return f"{tool} is not installed"
     headers = "".join(f"#include <{header}>\n" for header in HEADERS)
     if not _compiles("-fsyntax-only", headers):
-        return "libmosquitto-dev, libssl-dev and libcjson-dev are not all installed"
+        return "libmosquitto-dev, libssl-dev, libcjson-dev and libcbor-dev are not all installed"
     if not _compiles("-fsanitize=address,undefined", "int main(void) { return 0; }\n"):
         return "gcc's sanitizers are not installed"
     return ""
