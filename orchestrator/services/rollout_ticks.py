@@ -175,10 +175,15 @@ def settle_ended(rollout: Rollout, now: datetime) -> int:
     row = Rollout.objects.get(pk=rollout.pk)
     if row.status not in _ENDED_EARLY:
         return 0
-    unsent = newest_updates(row).filter(is_open=True, status__in=BEFORE_INSTALLED)
+    # Each statement asks anew whether it has ended: a retry may reopen it at any moment, and then
+    # neither its new attempts nor its marks are ours.
+    unsent = newest_updates(row).filter(
+        wave__rollout__status__in=_ENDED_EARLY, is_open=True, status__in=BEFORE_INSTALLED
+    )
     changes = move_all(unsent, DeploymentStatus.CANCELLED, now, detail=f"rollout {row.status}")
     goes_back = row.status == RolloutStatus.STOPPED and row.revert_on_failure
     if goes_back or row.status == RolloutStatus.ROLLED_BACK:
         changes += send_all_back(row, now)
-    Wave.objects.filter(rollout=row, recount=True).update(recount=False)
+    ended = Wave.objects.filter(rollout=row, rollout__status__in=_ENDED_EARLY, recount=True)
+    ended.update(recount=False)
     return changes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.models import Deployment
+from orchestrator.models import Deployment, Rollout
 from orchestrator.protocol.messages import ResultCode
-from orchestrator.services import rollouts
+from orchestrator.services import rollout_ticks, rollouts
 from orchestrator.services.rollouts import RolloutError
 from registry.models import Device
 from tests.orchestrator.rollout_world import (
@@ -211,3 +211,30 @@ def test_an_older_rollout_does_not_retry_what_a_newer_one_has():
     rollouts.retry_failed(old, NOW)
     again = Deployment.objects.filter(wave__rollout=old, attempt=2)
     assert [d.device.device_id for d in again] == ["roomy-001"]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_retry_in_the_midst_of_a_stop_is_not_lost(monkeypatch, moment):
+    """It comes while the tick settles what it has just stopped; the tick leaves its hands off."""
+    make_devices(1)
+    rollout = started(make_release())
+    fail(sign_pending())
+    move_all, retried = rollout_ticks.move_all, []
+
+    def interrupted(*arguments, **words) -> int:
+        def retry() -> None:
+            if Rollout.objects.get(pk=rollout.pk).status == "stopped" and not retried:
+                retried.append(rollouts.retry_failed(rollout, NOW))
+
+        if moment == "before":
+            retry()
+        moved = move_all(*arguments, **words)
+        retry()
+        return moved
+
+    monkeypatch.setattr(rollout_ticks, "move_all", interrupted)
+    rollouts.tick(NOW)
+    assert retried
+    rollouts.tick(seconds(1))
+    assert wave_statuses(rollout) == ["running"]
+    assert [each.attempt for each in sign_pending(seconds(2))] == [2]
