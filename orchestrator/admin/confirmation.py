@@ -11,6 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
+from orchestrator.services.enrolment import NotWaiting
+
 PAGE = "orchestrator/confirm.html"
 
 
@@ -40,6 +42,19 @@ def ask_first(
     said = {"title": f"{button}: {row}", "button": button, "effect": effect, "back": back}
     page = {**pages.admin_site.each_context(request), **said, "opts": meta, "original": row}
     return TemplateResponse(request, PAGE, page)
+
+
+def ask_of_membership(
+    pages: ModelAdmin,
+    request: HttpRequest,
+    object_id: str,
+    button: str,
+    effect: str,
+    act: Callable[[Any], str],
+) -> HttpResponse:
+    """As `ask_first`, for what decides on who is a member and by which key."""
+    texts = {"button": button, "effect": effect}
+    return ask_first(pages, request, object_id, **texts, act=act, refusal=NotWaiting)
 
 
 def row_key(object_id: Any) -> int | None:

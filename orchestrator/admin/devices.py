@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +13,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
 from ontology.matching import explain
-from orchestrator.admin.confirmation import ask_first, row_key
+from orchestrator.admin.confirmation import ask_of_membership, row_key
 from orchestrator.admin.device_filter import DeviceFilter
 from orchestrator.models import ArenaReport, Deployment, DeviceShadow, KeyRequest
 from orchestrator.protocol.enrolment import key_fingerprint
@@ -131,7 +130,7 @@ class DeviceAdmin(ReadOnlyAdmin):
             enrolment.accept_pending(device, timezone.now())
             return f"{device.device_id} is a member now."
 
-        return _ask(self, request, object_id, "Accept", effect, act)
+        return ask_of_membership(self, request, object_id, "Accept", effect, act)
 
     @action(description="Reject", icon="close", permissions=["admit"])
     def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -141,7 +140,7 @@ class DeviceAdmin(ReadOnlyAdmin):
             enrolment.reject_pending(device)
             return f"{device.device_id} is turned away."
 
-        return _ask(self, request, object_id, "Reject", effect, act)
+        return ask_of_membership(self, request, object_id, "Reject", effect, act)
 
     @action(description="Revoke", icon="block", permissions=["admit"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -151,19 +150,7 @@ class DeviceAdmin(ReadOnlyAdmin):
             enrolment.revoke(device)
             return f"{device.device_id} may not connect any more."
 
-        return _ask(self, request, object_id, "Revoke", effect, act)
-
-
-def _ask(
-    pages: DeviceAdmin,
-    request: HttpRequest,
-    object_id: str,
-    button: str,
-    effect: str,
-    act: Callable[[Device], str],
-) -> HttpResponse:
-    texts = {"button": button, "effect": effect}
-    return ask_first(pages, request, object_id, **texts, act=act, refusal=enrolment.NotWaiting)
+        return ask_of_membership(self, request, object_id, "Revoke", effect, act)
 
 
 def _newest_variants() -> QuerySet[Variant]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -14,7 +13,7 @@ from django.utils import timezone
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from orchestrator.admin.confirmation import ask_first, row_key
+from orchestrator.admin.confirmation import ask_of_membership, row_key
 from orchestrator.models import EnrolmentToken, KeyRequest, KnownDevice
 from orchestrator.services import enrolment, known_devices
 from registry.admin.columns import link_to
@@ -66,7 +65,7 @@ class KeyRequestAdmin(ReadOnlyAdmin):
             enrolment.accept_key(row, timezone.now())
             return f"{row.device} is a member with its new key now."
 
-        return _decide(self, request, object_id, "Accept", effect, act)
+        return ask_of_membership(self, request, object_id, "Accept", effect, act)
 
     @action(description="Reject", icon="close", permissions=["admit"])
     def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -76,7 +75,7 @@ class KeyRequestAdmin(ReadOnlyAdmin):
             enrolment.reject_key(row, timezone.now())
             return f"The new key of {row.device} is turned away."
 
-        return _decide(self, request, object_id, "Reject", effect, act)
+        return ask_of_membership(self, request, object_id, "Reject", effect, act)
 
 
 @admin.register(KnownDevice)
@@ -124,15 +123,3 @@ class KnownListForm(forms.Form):
 
 def _same_key(row: KeyRequest) -> bool:
     return row.old_fingerprint == row.new_fingerprint
-
-
-def _decide(
-    pages: KeyRequestAdmin,
-    request: HttpRequest,
-    object_id: str,
-    button: str,
-    effect: str,
-    act: Callable[[KeyRequest], str],
-) -> HttpResponse:
-    texts = {"button": button, "effect": effect}
-    return ask_first(pages, request, object_id, **texts, act=act, refusal=enrolment.NotWaiting)

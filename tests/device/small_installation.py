@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +19,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from tests.device.supervised import supervise
+
 NEEDED = {"broker", "entrance", "signer", "gateway", "scheduler"}
-READY_WITHIN_S = 60.0
-STEP_S = 0.05
 
 
 def prepare() -> None:
@@ -89,30 +87,7 @@ def answer(line: str) -> None:
 def main() -> None:
     django.setup()
     prepare()
-    from deploy.processes import installation
-    from deploy.supervisor import Supervisor
-
-    specs = [spec for spec in installation() if spec.name in NEEDED]
-    supervisor = Supervisor(specs, Path(settings.VAR_DIR) / "logs")
-    supervisor.start()
-    try:
-        if not supervisor.wait_until_ready(READY_WITHIN_S):
-            sys.exit(f"not ready: {[(v.name, v.condition.value) for v in supervisor.views()]}")
-        print(json.dumps({"said": "ready"}), flush=True)
-        gone = threading.Event()
-        threading.Thread(target=_answer_all, args=[gone], daemon=True).start()
-        while not gone.wait(STEP_S):
-            supervisor.step()
-    finally:
-        supervisor.stop()
-
-
-def _answer_all(gone: threading.Event) -> None:
-    try:
-        for line in sys.stdin:
-            answer(line)
-    finally:
-        gone.set()
+    supervise(NEEDED, json.dumps({"said": "ready"}), lambda _, line: answer(line))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,13 @@ class Installation:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Run `manage.py …` in the background; its output goes to a file in the folder."""
-        with (self.var / f"{arguments[0]}.out").open("w") as output:
+        return self.run_program(arguments[0], ["manage.py", *arguments])
+
+    def run_program(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[str]:
+        """Run Python with these arguments; its output goes to `NAME.out` in the folder."""
+        with (self.var / f"{name}.out").open("w") as output:
             return subprocess.Popen(
-                [sys.executable, "manage.py", *arguments],
+                [sys.executable, *arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

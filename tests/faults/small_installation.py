@@ -66,17 +66,7 @@ class SmallInstallation(Installation):
 
     def run(self, module: str, *arguments: str) -> subprocess.Popen[str]:
         """Run a module in this installation's environment; its output goes to a file."""
-        with (self.var / f"{module}.out").open("w") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                cwd=ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+        return self.run_program(module, ["-m", module, *arguments])
 
     def ask(self, question: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the installation's database, read beside it."""

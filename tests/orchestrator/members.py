@@ -6,6 +6,8 @@ import os
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.contrib.auth.models import Permission, User
+from rest_framework.test import APIClient
 
 from orchestrator.models import DeviceCredential
 from orchestrator.protocol.encoding import make_verifier, sign_enrolment
@@ -43,3 +45,13 @@ def known_member(device_id: str) -> Identity:
     device = member(device_id, public_key=identity.enrolment().public_key)
     DeviceCredential.objects.create(device=device, verifier=identity.verifier, enrolled_at=NOW)
     return identity
+
+
+def signed_in(*permissions: str) -> APIClient:
+    """Somebody of the staff with these permissions, for REST and for the admin."""
+    user = User.objects.create_user("operator", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = APIClient()
+    client.force_authenticate(user)
+    client.force_login(user)
+    return client

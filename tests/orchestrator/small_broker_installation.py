@@ -11,10 +11,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
-import threading
 import time
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -23,9 +20,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from tests.device.supervised import supervise
+
 NEEDED = {"broker", "gateway"}
-READY_WITHIN_S = 60.0
-STEP_S = 0.05
 SIGNALS = {"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT, "kill": signal.SIGKILL}
 
 
@@ -92,30 +89,11 @@ def revoke_and_die(device_id: str) -> float:
 def main() -> None:
     django.setup()
     prepare()
-    from deploy.processes import installation
-    from deploy.supervisor import Supervisor
-
-    specs = [spec for spec in installation() if spec.name in NEEDED]
-    supervisor = Supervisor(specs, Path(settings.VAR_DIR) / "logs")
-    supervisor.start()
-    try:
-        if not supervisor.wait_until_ready(READY_WITHIN_S):
-            sys.exit(f"not ready: {[(v.name, v.condition.value) for v in supervisor.views()]}")
-        print(json.dumps("ready"), flush=True)
-        gone = threading.Event()
-        threading.Thread(target=_answer_all, args=[supervisor, gone], daemon=True).start()
-        while not gone.wait(STEP_S):
-            supervisor.step()
-    finally:
-        supervisor.stop()
+    supervise(NEEDED, json.dumps("ready"), _answer)
 
 
-def _answer_all(supervisor: Any, gone: threading.Event) -> None:
-    try:
-        for line in sys.stdin:
-            print(json.dumps(_follow(supervisor, *json.loads(line))), flush=True)
-    finally:
-        gone.set()
+def _answer(supervisor: Any, line: str) -> None:
+    print(json.dumps(_follow(supervisor, *json.loads(line))), flush=True)
 
 
 def _follow(supervisor: Any, word: str, *rest: str) -> Any:

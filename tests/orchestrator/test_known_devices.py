@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
@@ -15,7 +14,7 @@ from orchestrator.protocol.messages import EnrolmentAnswer
 from orchestrator.services import enrolment
 from orchestrator.services.known_devices import Listed, ListError, import_list, read_list
 from registry.models import Device, DeviceStatus
-from tests.orchestrator.members import NOW, Identity, known_member, later
+from tests.orchestrator.members import NOW, Identity, known_member, later, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -172,15 +171,6 @@ def test_the_command_imports_a_file(tmp_path, capsys) -> None:
         call_command("import_known_devices", str(tmp_path / "none.csv"))
 
 
-def client(*permissions: str) -> APIClient:
-    user = User.objects.create_user("operator", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    signed_in = APIClient()
-    signed_in.force_authenticate(user)
-    signed_in.force_login(user)
-    return signed_in
-
-
 def upload(content: bytes) -> dict[str, SimpleUploadedFile]:
     return {"file": SimpleUploadedFile("ids.csv", content)}
 
@@ -190,7 +180,7 @@ def upload(content: bytes) -> dict[str, SimpleUploadedFile]:
 )
 def test_a_list_comes_in_over_rest_and_the_admin(address: str) -> None:
     address = reverse(address) if address.startswith("admin:") else address
-    operator = client("add_knowndevice", "view_knowndevice")
+    operator = signed_in("add_knowndevice", "view_knowndevice")
     refused = operator.post(address, upload(b"pump-1\nPump\n"), "multipart", follow=True)
     assert "line 2: " in refused.content.decode()
     told = operator.post(address, upload(b"pump-1\n"), "multipart", follow=True).content.decode()
@@ -203,6 +193,6 @@ def test_ids_that_may_still_join_are_not_shown_to_everybody(settings) -> None:
     import_list(b"pump-1\n", NOW)
     address = "/api/v1/known-devices/"
     assert APIClient().get(address).status_code in {401, 403}
-    reader = client("view_knowndevice")
+    reader = signed_in("view_knowndevice")
     assert [row["device_id"] for row in reader.get(address).data["results"]] == ["pump-1"]
     assert reader.post(address, upload(b"pump-2\n"), "multipart").status_code == 403

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.urls import reverse
-from rest_framework.test import APIClient
 
 from orchestrator.models import DeviceCredential, DeviceShadow, KeyRequest
 from orchestrator.protocol.enrolment import key_fingerprint
@@ -15,7 +13,7 @@ from orchestrator.protocol.messages import EnrolmentAnswer
 from orchestrator.services import enrolment
 from registry.models import Device, DeviceStatus
 from tests.orchestrator.brokers import Client, RunningBroker, connect_when_known
-from tests.orchestrator.members import NOW, Identity, known_member, later
+from tests.orchestrator.members import NOW, Identity, known_member, later, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -143,20 +141,11 @@ def test_a_key_that_was_not_shown_by_its_holder_does_not_wait() -> None:
     assert not KeyRequest.objects.exists()
 
 
-def client(*permissions: str) -> APIClient:
-    user = User.objects.create_user("operator", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    signed_in = APIClient()
-    signed_in.force_authenticate(user)
-    signed_in.force_login(user)
-    return signed_in
-
-
 @pytest.mark.parametrize("decision", ["accept", "reject"])
 def test_an_operator_decides_over_rest(decision: str) -> None:
     old, new = known_member("pump-1"), Identity("pump-1")
     request = asking(new)
-    operator = client("change_device")
+    operator = signed_in("change_device")
     (shown,) = operator.get("/api/v1/key-requests/", {"waits": True}).data["results"]
     assert shown["device"] == "pump-1"
     assert shown["old_fingerprint"] != shown["new_fingerprint"]
@@ -170,7 +159,7 @@ def test_an_operator_decides_over_rest(decision: str) -> None:
 def test_who_may_not_change_devices_does_not_decide() -> None:
     known_member("pump-1")
     request = asking(Identity("pump-1"))
-    viewer = client("view_device", "view_keyrequest")
+    viewer = signed_in("view_device", "view_keyrequest")
     assert viewer.post(f"/api/v1/key-requests/{request.pk}/accept/").status_code == 403
     page = reverse("admin:orchestrator_keyrequest_accept", args=[request.pk])
     assert viewer.post(page).status_code == 403
@@ -181,7 +170,7 @@ def test_who_may_not_change_devices_does_not_decide() -> None:
 def test_an_operator_sees_both_keys_and_decides_in_the_admin(decision: str) -> None:
     old, new = known_member("pump-1"), Identity("pump-1")
     request = asking(new)
-    operator = client("change_device", "view_keyrequest", "view_device")
+    operator = signed_in("change_device", "view_keyrequest", "view_device")
     page = operator.get(reverse("admin:orchestrator_keyrequest_change", args=[request.pk]))
     for identity in (old, new):
         assert key_fingerprint(identity.enrolment().public_key) in page.content.decode()
