@@ -24,12 +24,17 @@ from django.utils import timezone
 from deploy.authority import general_name
 from orchestrator.gateways.certificates import (
     CertificateClient,
+    present_authority,
     revoked_file,
     tls_folder,
     write_revoked,
 )
 from orchestrator.gateways.signing import SignerUnreachable, SigningClient, SigningRefused
-from orchestrator.protocol.certificates import SERVER_RENEWS_AFTER, read_certificate
+from orchestrator.protocol.certificates import (
+    SERVER_RENEWS_AFTER,
+    is_issued_by,
+    read_certificate,
+)
 from orchestrator.services.certificates import withdrawn_serials
 from registry.files import replace_whole
 
@@ -112,18 +117,19 @@ def keep_certificate(client: CertificateClient, now: datetime) -> None:
 
 
 def _will_do(key: ec.EllipticCurvePrivateKey, now: datetime) -> bool:
+    """Whatever is wrong with the present one, another one mends it."""
     try:
-        pem = certificate_file().read_bytes()
-        found = x509.load_pem_x509_certificate(pem)
-        issuer = x509.load_pem_x509_certificate(settings.AUTHORITY_FILE.read_bytes())
-        found.verify_directly_issued_by(issuer)
+        pem = certificate_file().read_text()
+        found = x509.load_pem_x509_certificate(pem.encode())
         listed = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except Exception as error:  # noqa: BLE001  whatever is wrong with it, another one mends it
+        fresh = not read_certificate(pem).has_lived(SERVER_RENEWS_AFTER, now)
+    except (OSError, ValueError, x509.ExtensionNotFound) as error:
         log.info("no_usable_certificate", reason=type(error).__name__)
         return False
-    fresh = not read_certificate(pem.decode()).has_lived(SERVER_RENEWS_AFTER, now)
+    authority = present_authority()
+    ours = authority is not None and is_issued_by(pem, authority)
     same_names = set(listed) == {general_name(name) for name in server_names()}
-    return fresh and same_names and found.public_key() == key.public_key()
+    return ours and fresh and same_names and found.public_key() == key.public_key()
 
 
 def _key() -> ec.EllipticCurvePrivateKey:
