@@ -18,6 +18,8 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("WEB", "MQTT", "GRAPH", "MLFLOW")
+OUTLIVE_S = 5.0
+"""How long the kernel may take to do away with a process whose parent has ended."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -90,10 +92,18 @@ def wait_for(what: str, done: Callable[[], bool], timeout_s: float) -> None:
         time.sleep(0.2)
 
 
-def stop(process: subprocess.Popen[str], timeout_s: float = 60.0) -> tuple[int, list[int]]:
-    """Press Ctrl-C; the exit status, and the ids of processes that outlived it."""
+def stop(process: subprocess.Popen[str], timeout_s: float = 60.0) -> tuple[int, list[str]]:
+    """Press Ctrl-C; the exit status, and what outlived it."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGINT)
     status = process.wait(timeout_s)
-    left = [member.pid for member in family if member.is_running()]
-    return status, left
+    _, left = psutil.wait_procs(family, OUTLIVE_S)
+    return status, [str(member) for member in left if not _has_ended(member)]
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Gone, or waiting only for the machine's first process to ask for its exit status."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -55,7 +55,8 @@ class SmallInstallation(Installation):
     def take_down(self) -> None:
         """End everything; fails where a process outlives its end."""
         if self._up is not None:
-            assert stop(self._up) == (0, [])
+            ended = stop(self._up)
+            assert ended == (0, []), f"{ended}: {self.output_of('tests.faults.some_of_up')}"
 
     def abandon(self) -> None:
         """End what may still run after a failure."""
