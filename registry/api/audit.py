@@ -14,6 +14,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from registry.api.streams import streamed
 from registry.models import AuditChannel, AuditEntry, AuditOutcome
 from registry.services.audit import as_csv, as_json_lines
 
@@ -71,8 +72,8 @@ class AuditViewSet(viewsets.ReadOnlyModelViewSet[AuditEntry]):
         form = request.query_params.get("as", "csv")
         if form not in _MEDIA_TYPES:
             raise serializers.ValidationError({"as": [f"One of {', '.join(_MEDIA_TYPES)}."]})
-        rows = self.filter_queryset(self.get_queryset()).order_by("at", "id")
+        rows = self.filter_queryset(self.get_queryset())
         lines: Iterator[str] = as_csv(rows) if form == "csv" else as_json_lines(rows)
-        answer = StreamingHttpResponse(lines, content_type=_MEDIA_TYPES[form])
+        answer = streamed(request, lines, _MEDIA_TYPES[form])
         answer["Content-Disposition"] = f'attachment; filename="audit.{form}"'
         return answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError, transaction
-from django.db.models import QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from registry.models.audit import AuditChannel, AuditEntry, AuditOutcome
 
@@ -26,6 +26,8 @@ COLUMNS = ("at", "actor", "channel", "action", "subject", "outcome", "detail")
 NOBODY = "nobody known"
 SIGN_IN = "sign in"
 _MAX_DETAIL = 1000
+#: So many entries are read at once for an export.
+PAGE = 1000
 # What a spreadsheet takes for a formula; a quote in front makes it text.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -80,15 +82,15 @@ def refused_sign_ins(now: datetime) -> int:
 
 
 def entries(since: datetime | None, until: datetime | None) -> QuerySet[AuditEntry]:
-    """Oldest first, from `since` on and before `until`."""
-    rows = AuditEntry.objects.order_by("at", "id")
+    """From `since` on and before `until`."""
+    rows = AuditEntry.objects.all()
     if since is not None:
         rows = rows.filter(at__gte=since)
     return rows.filter(at__lt=until) if until is not None else rows
 
 
 def as_csv(rows: QuerySet[AuditEntry]) -> Iterator[str]:
-    """Lines of RFC 4180 with a header."""
+    """Lines of RFC 4180 with a header, oldest first."""
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for row in _rows(rows):
@@ -96,7 +98,7 @@ def as_csv(rows: QuerySet[AuditEntry]) -> Iterator[str]:
 
 
 def as_json_lines(rows: QuerySet[AuditEntry]) -> Iterator[str]:
-    """One JSON object a line."""
+    """One JSON object a line, oldest first."""
     for row in _rows(rows):
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
@@ -108,9 +110,26 @@ class _Echo:
         return line
 
 
-def _rows(rows: QuerySet[AuditEntry]) -> Iterable[dict[str, str]]:
-    for row in rows.values(*COLUMNS).iterator(chunk_size=1000):
-        yield {**row, "at": row["at"].isoformat()}
+def _rows(rows: QuerySet[AuditEntry]) -> Iterator[dict[str, str]]:
+    """What stands there now, read a page at a time.
+
+    Each page begins behind the last one's end: no cursor, and so no snapshot of the database, is
+    held while a slow reader takes its time.
+    """
+    newest = AuditEntry.objects.aggregate(newest=Max("id"))["newest"]
+    left = rows.filter(id__lte=newest or 0).order_by("at", "id").values("id", *COLUMNS)
+    page = list(left[:PAGE])
+    while page:
+        for row in page:
+            yield {name: _text(row[name]) for name in COLUMNS}
+        # Written so that the index on time is searched and not scanned.
+        last = page[-1]
+        behind = Q(at__gt=last["at"]) | Q(id__gt=last["id"])
+        page = list(left.filter(behind, at__gte=last["at"])[:PAGE])
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _harmless(text: str) -> str:

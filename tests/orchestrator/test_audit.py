@@ -8,9 +8,10 @@ import json
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from orchestrator.services import rollouts
@@ -206,6 +207,33 @@ class TestExport:
         rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
         assert [row["actor"] for row in rows] == ["y"]
         assert client.get("/api/v1/audit/export/", {"as": "pdf"}).status_code == 400
+
+    def test_it_is_never_held_whole(self, person, monkeypatch):
+        """Entries that vanish after the first piece has left were not in memory."""
+        monkeypatch.setattr("registry.services.audit.PAGE", 7)
+        monkeypatch.setattr("registry.api.streams._LINES", 7)
+        moment = timezone.now()
+        AuditEntry.objects.bulk_create(
+            AuditEntry(at=moment, actor="many", channel="rest", action=f"a{n}", outcome="done")
+            for n in range(30)
+        )
+        asked = AuditEntry.objects.filter(actor="many").order_by("id")
+
+        @async_to_sync
+        async def exported(vanish: bool) -> list[str]:
+            client = AsyncClient()
+            await client.aforce_login(person)
+            query = {"as": "jsonl", "actor": "many"}
+            answer = await client.get("/api/v1/audit/export/", query)
+            lines: list[str] = []
+            async for piece in answer.streaming_content:
+                lines += piece.decode().splitlines()
+                if vanish:
+                    await asked.adelete()
+            return [json.loads(line)["action"] for line in lines]
+
+        assert exported(False) == [f"a{n}" for n in range(30)]
+        assert exported(True) == [f"a{n}" for n in range(7)]
 
     def test_only_who_may_see_it(self, client, django_user_model):
         reader = Client()
