@@ -86,9 +86,14 @@ def _batches(
     images: torch.Tensor, labels: torch.Tensor, config: FitConfig, generator: torch.Generator
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     order = torch.randperm(len(labels), generator=generator)
-    images, labels = _distorted(images[order], config, generator), labels[order]
-    images = images + config.noise * torch.randn(images.shape, generator=generator)
+    images, labels = varied(images[order], config, generator), labels[order]
     yield from zip(images.split(config.batch_size), labels.split(config.batch_size), strict=True)
+
+
+def varied(images: torch.Tensor, config: FitConfig, generator: torch.Generator) -> torch.Tensor:
+    """Images (n, side, side, 1), each moved and made noisy by a chance of its own."""
+    moved = _distorted(images, config, generator)
+    return moved + config.noise * torch.randn(moved.shape, generator=generator)
 
 
 def _distorted(images: torch.Tensor, config: FitConfig, generator: torch.Generator) -> torch.Tensor:
