@@ -90,7 +90,7 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
         try:
             rollout = rollouts.create_rollout(**order, user=_user(request))
         except RolloutError as error:
-            raise ValidationError({"detail": str(error)}) from error
+            raise _refusal(error) from error
         return Response(RolloutDetailSerializer(rollout).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -107,7 +107,7 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
             draft = rollouts.draft_rollout(**order, user=_user(request))
             planned = rollouts.plan(draft)
         except RolloutError as error:
-            raise ValidationError({"detail": str(error)}) from error
+            raise _refusal(error) from error
         return self._plan_page(draft, planned)
 
     @extend_schema(operation_id="rollouts_plan", parameters=_PAGE, responses=PlanSerializer)
@@ -184,6 +184,11 @@ def _order(request: Request) -> dict[str, Any]:
     serializer = RolloutOrderSerializer(data=request.data)
     serializer.is_valid(raise_exception=True)
     return serializer.order()
+
+
+def _refusal(error: RolloutError) -> ValidationError:
+    """One sentence in `detail`, and one for each field that does not hold in `fields`."""
+    return ValidationError({"detail": str(error), "fields": dict(error.fields)})
 
 
 def _user(request: Request) -> Any:

@@ -177,6 +177,16 @@ def _reaches(policy: Policy, wave: WaveCounts, successes: int) -> bool:
     return wave.total == 0 or successes / wave.total >= policy.success_threshold
 
 
+def least_successes(policy: Policy, total: int) -> int:
+    """With fewer confirmed devices a wave of `total` cannot succeed."""
+    count = int(policy.success_threshold * total)
+    while count < total and count / total < policy.success_threshold:
+        count += 1
+    while count and (count - 1) / total >= policy.success_threshold:
+        count -= 1
+    return count
+
+
 def _step_on(policy: Policy, waves: Sequence[WaveCounts], now: datetime) -> Decision:
     following = next((wave for wave in waves if wave.stage is Stage.WAITING), None)
     if following is None:

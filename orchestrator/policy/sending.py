@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -38,6 +38,13 @@ class Window:
         late = today in self.days and clock >= self.begins
         return late or ((today - 1) % 7 in self.days and clock < self.ends)
 
+    def on(self, day: date) -> tuple[datetime, datetime]:
+        """When it opens on a day of the place's calendar, and when it closes; in UTC."""
+        night = self.begins >= self.ends
+        opens = datetime.combine(day, self.begins, self.zone)
+        closes = datetime.combine(day + timedelta(days=night), self.ends, self.zone)
+        return opens.astimezone(UTC), closes.astimezone(UTC)
+
 
 def parse_window(raw: Any) -> Window | None:
     """Read `{"from": "22:00", "to": "05:00", "days": ["mon"], "timezone": "Europe/Berlin"}`.
@@ -56,6 +63,34 @@ def parse_window(raw: Any) -> Window | None:
 def allowance(per_minute: int | None, sent_in_last_minute: int) -> int | None:
     """How many more may be sent now; None for any number."""
     return None if per_minute is None else max(per_minute - sent_in_last_minute, 0)
+
+
+def most_orders(
+    window: Window | None, per_minute: int | None, begins: datetime, ends: datetime
+) -> int | None:
+    """No more than so many orders can go out from `begins` until `ends`; None for any number.
+
+    Of each stretch of open time the first order may go at once, and the limit holds in any minute.
+    """
+    stretches = _open_seconds(window, begins, ends)
+    if per_minute is None:
+        return None if stretches else 0
+    return sum(per_minute * (int(seconds // 60) + 1) for seconds in stretches)
+
+
+def _open_seconds(window: Window | None, begins: datetime, ends: datetime) -> list[float]:
+    """How long the window is open, each time that it opens between the two moments."""
+    if window is None:
+        return [(ends - begins).total_seconds()] if begins < ends else []
+    day = begins.astimezone(window.zone).date() - timedelta(days=1)
+    last = ends.astimezone(window.zone).date()
+    found = []
+    while day <= last:
+        if day.weekday() in window.days:
+            opened, closed = window.on(day)
+            found.append((min(closed, ends) - max(opened, begins)).total_seconds())
+        day += timedelta(days=1)
+    return [seconds for seconds in found if seconds > 0]
 
 
 def _clock(raw: Any) -> time:

@@ -21,6 +21,7 @@ from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.deployment_changes import move_all
 from orchestrator.services.open_deployments import check_room
 from orchestrator.services.plans import Assignment, check_plan, plan
+from orchestrator.services.reach import check_reach
 from orchestrator.services.targets import RolloutError
 from registry.models import Device
 from registry.services.pieces import chunks
@@ -40,6 +41,7 @@ def begin(rollout: Rollout, now: datetime) -> None:
         raise RolloutError(f"{rollout.name!r} has expired before it was started.")
     planned = plan(rollout, now)
     check_plan(rollout, planned)
+    check_reach(rollout, planned, now)
     with transaction.atomic():
         _claim(rollout, now)
         check_room(share.device.pk for share in planned.updates)

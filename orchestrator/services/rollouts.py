@@ -20,8 +20,9 @@ from orchestrator.models import Rollout, RolloutStatus, Wave, WaveStatus
 from orchestrator.services.approvals import approve, check_approval
 from orchestrator.services.champions import uncrown
 from orchestrator.services.plans import Plan, check_plan, plan
+from orchestrator.services.reach import check_reach
 from orchestrator.services.retries import retry_failed
-from orchestrator.services.rollout_drafts import check_draft
+from orchestrator.services.rollout_drafts import LATEST_START, check_draft
 from orchestrator.services.rollout_start import begin
 from orchestrator.services.rollout_ticks import settle_ended, tick
 from orchestrator.services.steering import check_own
@@ -88,7 +89,7 @@ def draft_rollout(
     For a dry run pass it to `plan`.
     """
     moment, how = now or timezone.now(), policy or RolloutPolicy()
-    begins = how.start_at or moment
+    begins = min(how.start_at or moment, moment + LATEST_START)
     rollout = Rollout(
         name=name.strip(),
         release=release,
@@ -118,6 +119,15 @@ def _as_list(numbers: Any) -> Any:
     return list(numbers) if isinstance(numbers, tuple) else numbers
 
 
+def check_order(
+    rollout: Rollout, planned: Plan, user: User | None, now: datetime | None = None
+) -> None:
+    """RolloutError where nobody may send this as it is planned, or where it could not succeed."""
+    check_plan(rollout, planned)
+    check_reach(rollout, planned, now or timezone.now())
+    check_own(user, (share.device.pk for share in planned.assignments))
+
+
 def create_rollout(
     name: str,
     *,
@@ -132,9 +142,7 @@ def create_rollout(
     rollout = draft_rollout(
         name, release=release, variant=variant, target=target, policy=policy, user=user, now=now
     )
-    planned = plan(rollout, now)
-    check_plan(rollout, planned)
-    check_own(user, (share.device.pk for share in planned.assignments))
+    check_order(rollout, plan(rollout, now), user, now)
     rollout.save()
     log.info("rollout_created", rollout=rollout.pk, name=rollout.name)
     return rollout

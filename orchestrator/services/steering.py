@@ -8,23 +8,23 @@ from django.contrib.auth.models import User
 
 from orchestrator.models import Deployment, Rollout
 from orchestrator.services.plans import plan
-from orchestrator.services.targets import RolloutError
+from orchestrator.services.targets import TargetError
 from registry.services.scopes import OutOfScope, check_scope, is_scoped
 
 
 def steer(order: Callable[[Rollout], Rollout], rollout: Rollout, user: User | None) -> Rollout:
-    """Follow an order of `user`; RolloutError where some of its devices are not the user's."""
+    """Follow an order of `user`; TargetError where some of its devices are not the user's."""
     if is_scoped(user):
         check_own(user, _device_keys(rollout))
     return order(rollout)
 
 
 def check_own(user: User | None, device_keys: Iterable[int]) -> None:
-    """RolloutError where one of these devices is outside of what the user may act on."""
+    """TargetError where one of these devices is outside of what the user may act on."""
     try:
         check_scope(user, device_keys)
     except OutOfScope as error:
-        raise RolloutError(str(error)) from error
+        raise TargetError(str(error)) from error
 
 
 def _device_keys(rollout: Rollout) -> set[int]:

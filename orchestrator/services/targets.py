@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,21 @@ _SHOWN = 5
 
 
 class RolloutError(Exception):
-    """A rollout that cannot be as it was asked for; the message is a sentence for who asked."""
+    """A rollout that cannot be as it was asked for; the message is a sentence for who asked.
+
+    Where it is about fields of the order, `fields` has a sentence for each of them by its name.
+    """
+
+    def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.fields: Mapping[str, str] = dict(fields or {})
+
+
+class TargetError(RolloutError):
+    """A target that means nothing, nobody, or more than its maker may act on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, {"target": message})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +49,14 @@ class Target:
 
 
 def parse_target(raw: Any) -> Target:
-    """Read a target as REST gives it; RolloutError where it is none.
+    """Read a target as REST gives it; TargetError where it is none.
 
     `{"all": true}`, `{"fleet": slug}`, `{"devices": [ids]}`, `{"filter": text}` in the language of
     `registry.selection`, or `{"sparql": query}`, a SELECT.
     """
     if not isinstance(raw, dict) or len(raw) != 1:
         forms = '{"all": true}, {"fleet": slug}, {"devices": [ids]}, {"filter": text}'
-        raise RolloutError(f'A target is {forms} or {{"sparql": query}}.')
+        raise TargetError(f'A target is {forms} or {{"sparql": query}}.')
     kind, value = next(iter(raw.items()))
     if kind == "all" and value is True:
         return Target(everyone=True)
@@ -50,14 +64,14 @@ def parse_target(raw: Any) -> Target:
         return Target(devices=tuple(dict.fromkeys(value)))
     if kind in _OF_TEXT and _is_name(value):
         return _OF_TEXT[kind](value)
-    raise RolloutError(f"The target {kind!r} does not take {str(value)[:80]!r}.")
+    raise TargetError(f"The target {kind!r} does not take {str(value)[:80]!r}.")
 
 
 def _of_filter(text: str) -> Target:
     try:
         read_filter(text)
     except FilterError as error:
-        raise RolloutError(str(error)) from error
+        raise TargetError(str(error)) from error
     return Target(where=text)
 
 
@@ -65,7 +79,7 @@ def _of_query(query: str) -> Target:
     try:
         check_selection(query)
     except SelectionError as error:
-        raise RolloutError(str(error)) from error
+        raise TargetError(str(error)) from error
     return Target(sparql=query)
 
 
@@ -86,10 +100,10 @@ def _is_name(value: Any) -> bool:
 
 
 def devices_of(target: Target, now: datetime, user: User | None = None) -> list[Device]:
-    """As `selected_devices`, but RolloutError where there are none."""
+    """As `selected_devices`, but TargetError where there are none."""
     devices = selected_devices(target, now, user)
     if not devices:
-        raise RolloutError(f"{_nobody(target)} no accepted device.")
+        raise TargetError(f"{_nobody(target)} no accepted device.")
     return devices
 
 
@@ -121,7 +135,7 @@ def _queried_devices(query: str, user: User | None) -> list[Device]:
     try:
         names = selected_ids(query, user)
     except SelectionError as error:
-        raise RolloutError(str(error)) from error
+        raise TargetError(str(error)) from error
     found: list[Device] = []
     for chunk in chunks(names):
         rows = Device.objects.filter(device_id__in=chunk, status=DeviceStatus.ACCEPTED)
@@ -144,7 +158,7 @@ def _with_profile(devices: QuerySet[Device]) -> QuerySet[Device]:
 
 def _check_fleet(slug: str) -> None:
     if not Fleet.objects.filter(slug=slug).exists():
-        raise RolloutError(f"There is no fleet {slug!r}.")
+        raise TargetError(f"There is no fleet {slug!r}.")
 
 
 def _named_devices(names: Sequence[str]) -> list[Device]:
@@ -161,4 +175,4 @@ def _named_devices(names: Sequence[str]) -> list[Device]:
 def _refuse(what: str, names: Sequence[str]) -> None:
     if names:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        raise RolloutError(f"{what} {', '.join(names[:_SHOWN])}{more}.")
+        raise TargetError(f"{what} {', '.join(names[:_SHOWN])}{more}.")

@@ -2,6 +2,7 @@
 
 from registry.models.audit import AuditChannel, AuditEntry, AuditOutcome
 from registry.models.devices import CapabilityProfile, Device, DeviceStatus, Fleet
+from registry.models.glob import Glob
 from registry.models.graph_change import GraphChange, SubjectKind
 from registry.models.hardware import BoardType, FirmwareBuild, OnboardSensor, Runtime
 from registry.models.measurements import Measurement, Remark
@@ -28,6 +29,7 @@ __all__ = [
     "FirmwareBuild",
     "Fleet",
     "FleetScope",
+    "Glob",
     "GraphChange",
     "Measurement",
     "NoArtifact",

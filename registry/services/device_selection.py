@@ -6,7 +6,6 @@ it false, so `not` selects exactly the rest, whatever SQL thinks of NULL.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -135,16 +134,10 @@ def _compared(term: Comparison, now: datetime) -> Q:
 
 def _lookup(term: Comparison, values: list[Any]) -> tuple[str, Any]:
     if term.comparator is Comparator.LIKE:
-        return "regex", _pattern(str(values[0]))
+        return "glob", str(values[0])
     if term.comparator is Comparator.EQUAL:
         return "in", values
     return _LOOKUPS[term.comparator], values[0]
-
-
-def _pattern(glob: str) -> str:
-    """A regular expression that both databases read alike."""
-    parts = re.split(r"\*+", glob)
-    return f"^{'.*'.join(map(re.escape, parts))}$"
 
 
 def _known(field: Field) -> Q:

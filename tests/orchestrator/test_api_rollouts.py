@@ -125,6 +125,16 @@ def test_a_bad_order_names_what_is_wrong(fleet, operator, address, change, field
     assert not Rollout.objects.exists()
 
 
+@pytest.mark.parametrize("address", [ROLLOUTS, f"{ROLLOUTS}plan/"])
+def test_every_field_that_does_not_hold_has_its_sentence(fleet, operator, address):
+    wrong = {"target": {"filter": "board = "}, "error_threshold": 3, "health": {"mood": 1}}
+    answer = operator.post(address, _order(**wrong), format="json")
+    assert answer.status_code == 400
+    assert set(answer.data["fields"]) == set(wrong)
+    assert answer.data["detail"] == answer.data["fields"]["target"]
+    assert "can never be met" in answer.data["fields"]["error_threshold"]
+
+
 def test_a_dry_run_writes_nothing(fleet, operator):
     answer = operator.post(f"{ROLLOUTS}plan/", _order(wave_percentages=[40, 100]), format="json")
     assert answer.status_code == 200

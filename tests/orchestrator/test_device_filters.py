@@ -77,6 +77,33 @@ def test_who_is_selected(world, text, devices):
     assert chosen(text) == devices
 
 
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("a?c*", ["a?c"]),
+        ("a[bc]*", ["a[bc]"]),
+        ("a%c*", ["a%c"]),
+        ("*_c", ["a_c"]),
+        ("*\\*", ["a\\c"]),
+        ("A*", []),
+        ("a*c", ["a%c", "a?c", "a\\c", "a_c", "abc"]),
+    ],
+)
+def test_in_a_pattern_only_the_star_means_something_else(db, pattern, names):
+    known = ["a?c", "abc", "a[bc]", "a%c", "a_c", "a\\c"]
+    Device.objects.bulk_create(Device(device_id=name) for name in known)
+    assert sorted(Device.objects.filter(device_id__glob=pattern), key=str) == sorted(
+        Device.objects.filter(device_id__in=names), key=str
+    )
+
+
+def test_many_stars_are_decided_at_once(db):
+    """A regular expression tries two thousand million divisions of this name."""
+    Device.objects.create(device_id="a" * 60)
+    assert chosen("id ~ *" + "a*" * 7 + "b") == []
+    assert chosen("id ~ *" + "a*" * 7) == ["a" * 60]
+
+
 LEAVES = [
     Comparison("board", Comparator.EQUAL, ("board-snug",)),
     Comparison("slot", Comparator.AT_LEAST, (2049,)),

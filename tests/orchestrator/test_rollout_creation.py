@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from orchestrator.models import Deployment, Rollout
@@ -54,7 +56,12 @@ def fleet():
         ({"soak_s": -1}, "soak"),
         ({"health": {"mood": 1}}, "no health limit 'mood'"),
         ({"health": {"max_restarts": "few"}}, "max_restarts is a number"),
+        ({"health": {"max_accuracy_drop": 1.5}, "soak_s": 60}, "No accuracy drops by more than 1"),
+        ({"health": {"max_latency_ratio": 0}, "soak_s": 60}, "Nothing takes no time"),
+        ({"health": {"max_restarts": 2}}, "one of 0 seconds shows nothing"),
+        ({"soak_s": 2**31}, "soak"),
         ({"start_at": seconds(-1)}, "in the past"),
+        ({"start_at": datetime.max.replace(tzinfo=UTC)}, "over ten years ahead"),
         ({"start_at": seconds(10), "expires_at": seconds(5)}, "expire before it starts"),
         ({"expires_at": seconds(0)}, "expire before it starts"),
         ({"expires_at": seconds(32 * 86400)}, "longer than the 31 days"),
@@ -66,6 +73,48 @@ def test_what_does_not_hold_is_named(fleet, policy, words):
     with pytest.raises(RolloutError, match=words):
         make_rollout(**policy)
     assert not Rollout.objects.exists()
+
+
+def test_every_field_that_does_not_hold_is_named_at_once(fleet):
+    with pytest.raises(RolloutError) as refused:
+        make_rollout(name="", target={"fleet": 1}, success_threshold=2, start_at=seconds(-1))
+    assert set(refused.value.fields) == {"name", "target", "success_threshold", "start_at"}
+    assert str(refused.value) == refused.value.fields["name"]
+
+
+#: NOW is noon on a Tuesday.
+WEEKEND = {"from": "08:00", "to": "18:00", "days": ["sat", "sun"]}
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({"window": WEEKEND}, "Nothing can ever be sent: its hours do not begin before it expires"),
+        ({"window": WEEKEND, "success_threshold": 0}, "Nothing can ever be sent"),
+        ({"max_per_minute": 1}, "6 devices have to succeed, but .* at most 5 orders"),
+        ({"max_per_minute": 1, "wave_sizes": (1,)}, "6 devices have to succeed"),
+    ],
+)
+def test_a_threshold_that_time_cannot_meet(fleet, policy, words):
+    """Six of the seven devices can run something; one in ten may fail."""
+    how = {"expires_at": seconds(290), "error_threshold": 0.5, **policy}
+    with pytest.raises(RolloutError, match=words) as refused:
+        make_rollout(**how)
+    assert list(refused.value.fields) == ["expires_at"]
+    assert not Rollout.objects.exists()
+
+
+def test_a_threshold_that_time_can_just_meet(fleet):
+    assert make_rollout(expires_at=seconds(300), max_per_minute=1)
+    assert make_rollout(expires_at=seconds(290), max_per_minute=1, success_threshold=5 / 6)
+    assert make_rollout(expires_at=seconds(10), max_per_minute=1, success_threshold=0)
+
+
+def test_a_draft_for_which_too_little_time_is_left_is_not_started(fleet):
+    rollout = make_rollout(expires_at=seconds(300), max_per_minute=1)
+    with pytest.raises(RolloutError, match="at most 4 orders"):
+        rollouts.start_rollout(rollout, seconds(100))
+    assert not Deployment.objects.exists()
 
 
 def test_either_a_release_or_a_variant(fleet):

@@ -22,6 +22,7 @@ from orchestrator.policy.rollout import (
     WaveFailed,
     WaveSucceeded,
     decide,
+    least_successes,
     split_into_waves,
     tally_of,
 )
@@ -143,6 +144,16 @@ def test_thresholds_hold_to_the_device(threshold, total, data):
     decision = decide(Policy(0.0, threshold), [wave], NOW)
     too_many = Fraction(success, total) > Fraction(str(threshold))
     assert isinstance(decision, WaveFailed if too_many else WaveSucceeded)
+
+
+@given(percent, st.integers(1, 300))
+def test_one_success_less_than_needed_is_too_few(threshold, total):
+    needed = least_successes(Policy(threshold, 1.0), total)
+    enough = WaveCounts(1, Stage.RUNNING, success=needed, missed=total - needed)
+    assert isinstance(decide(Policy(threshold, 1.0), [enough], NOW), WaveSucceeded)
+    if needed:
+        too_few = replace(enough, success=needed - 1, missed=total - needed + 1)
+        assert isinstance(decide(Policy(threshold, 1.0), [too_few], NOW), WaveFailed)
 
 
 @given(policies, st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=12), st.data())

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from orchestrator.policy.rollout import split_by_sizes
-from orchestrator.policy.sending import DAYS, WindowError, allowance, parse_window
+from orchestrator.policy.sending import DAYS, WindowError, allowance, most_orders, parse_window
 
 MONDAY = datetime(2030, 1, 7, tzinfo=UTC)
 MINUTES = st.integers(0, 24 * 60 - 1)
@@ -98,3 +99,32 @@ def test_waves_by_size_take_everybody_once_in_order(sizes, count):
     assert [item for piece in pieces for item in piece] == list(range(count))
     assert len(pieces) == len(sizes) + 1
     assert all(len(piece) <= size for piece, size in zip(pieces, sizes, strict=False))
+
+
+@given(MINUTES, MINUTES, st.sets(st.sampled_from(DAYS), min_size=1), st.integers(1, 3), st.data())
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_no_more_orders_fit_than_the_rate_lets_out(begins, ends, days, per_minute, data):
+    """Beside a sender that sends whatever it may, every minute."""
+    start, stop = (
+        time(minute // 60, minute % 60).isoformat("minutes") for minute in (begins, ends)
+    )
+    window = parse_window({"from": start, "to": stop, "days": sorted(days)})
+    assert window is not None
+    first = data.draw(MINUTES)
+    minutes = range(first, first + data.draw(st.integers(0, 2 * 24 * 60)))
+    moments = [MONDAY + timedelta(minutes=n) for n in minutes]
+    greedy = per_minute * sum(window.is_open(moment) for moment in moments)
+    span = (at(hours=first / 60), at(hours=(first + len(moments)) / 60))
+    most = most_orders(window, per_minute, *span)
+    assert most is not None
+    # Each stretch of open time rounds up to one minute more.
+    assert greedy <= most <= greedy + per_minute * (len(moments) // (24 * 60) + 3)
+
+
+def test_without_a_rate_any_number_goes_out_if_it_ever_opens():
+    night = parse_window({"from": "22:00", "to": "05:00", "days": ["sat"]})
+    assert most_orders(night, None, at(0), at(5)) == 0
+    assert most_orders(night, None, at(0), at(6)) is None
+    assert most_orders(None, None, at(0), at(1)) is None
+    assert most_orders(None, 2, at(0), at(hours=1)) == 2 * 61
+    assert most_orders(None, 2, at(0), at(0)) == 0

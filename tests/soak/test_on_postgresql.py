@@ -21,6 +21,7 @@ FILES = [
     "tests/registry/test_things_directory.py",
     "tests/registry/test_rest_resources.py",
     "tests/orchestrator/test_enrolment.py",
+    "tests/orchestrator/test_device_filters.py",
     "tests/orchestrator/test_drops.py",
     "tests/orchestrator/test_telemetry.py",
     "tests/orchestrator/test_jobs.py",
