@@ -3,6 +3,7 @@
 from orchestrator.models.access import AccessChange
 from orchestrator.models.arena import ArenaReport
 from orchestrator.models.certificates import DeviceCertificate
+from orchestrator.models.compression import CompressionOffer, CompressionTrial, OfferStatus
 from orchestrator.models.coordination import Lease, SelfTestVector, SequenceCounter
 from orchestrator.models.delivery import (
     Deployment,
@@ -21,6 +22,8 @@ from orchestrator.models.traffic import DeviceShadow, DroppedMessage, Telemetry
 __all__ = [
     "ArenaReport",
     "AccessChange",
+    "CompressionOffer",
+    "CompressionTrial",
     "Deployment",
     "DeploymentEvent",
     "DeploymentPurpose",
@@ -37,6 +40,7 @@ __all__ = [
     "LearningStatus",
     "LearningTask",
     "Lease",
+    "OfferStatus",
     "Rollout",
     "RolloutStatus",
     "SelfTestVector",

@@ -12,6 +12,7 @@ class JobStatus(models.TextChoices):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class Job(models.Model):
@@ -24,6 +25,7 @@ class Job(models.Model):
     message = models.CharField(max_length=300, blank=True)
     result = models.JSONField(null=True, blank=True)
     error = models.TextField(blank=True)
+    log = models.TextField(blank=True, help_text="What it did, a line each")
     attempts = models.PositiveIntegerField(default=0)
     owner = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

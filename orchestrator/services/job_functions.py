@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.services.compression import compress
+from orchestrator.services.compression_orders import COMPRESS
 from orchestrator.services.learning import LOG_JOB
 from orchestrator.services.mlflow_sync import LOG_RELEASE, log_learning, log_release_job
 from orchestrator.services.training import train_family
@@ -9,6 +11,7 @@ from orchestrator.services.working import JobFunction
 
 JOB_FUNCTIONS: dict[str, JobFunction] = {
     "train_family": train_family,
+    COMPRESS: compress,
     LOG_RELEASE: log_release_job,
     LOG_JOB: log_learning,
 }

@@ -13,7 +13,8 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from orchestrator.models import Job, JobStatus
@@ -25,6 +26,10 @@ _MESSAGE_LENGTH = 300
 
 class LeaseLost(Exception):
     """The job belongs to another worker by now; whoever raises this must stop."""
+
+
+class JobRefusal(Exception):
+    """An order that the job's present status does not allow; the message is a sentence."""
 
 
 def enqueue(kind: str, payload: Mapping[str, Any] | None = None) -> Job:
@@ -68,6 +73,12 @@ def note_progress(job: Job, progress: float, message: str) -> None:
     _update_owned(job, progress=progress, message=message[:_MESSAGE_LENGTH])
 
 
+def note_line(job: Job, line: str) -> None:
+    """One line more in the job's log, with the time."""
+    told = f"{timezone.now():%H:%M:%S} {line[:_MESSAGE_LENGTH]}\n"
+    _update_owned(job, log=Concat("log", Value(told)))
+
+
 def finish(job: Job, result: Any) -> None:
     """It is done; `result` is kept as JSON."""
     _update_owned(
@@ -95,6 +106,49 @@ def fail(job: Job, error: str) -> None:
             finished_at=timezone.now(),
         )
     log.warning("job_failed", job=job.pk, kind=job.kind, attempt=job.attempts, error=error[-300:])
+
+
+def give_up(job: Job, reason: str) -> None:
+    """It failed for a reason that another attempt alone does not mend."""
+    _update_owned(
+        job,
+        status=JobStatus.FAILED,
+        error=reason,
+        lease_until=None,
+        finished_at=timezone.now(),
+    )
+    log.warning("job_failed", job=job.pk, kind=job.kind, attempt=job.attempts, error=reason[-300:])
+
+
+def cancel(job: Job) -> Job:
+    """End a job that waits or runs; what it has finished stays. JobRefusal where it has ended.
+
+    Whoever runs it owns it no more, so it stops at its next step.
+    """
+    open_ones = Job.objects.filter(pk=job.pk, status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+    if not open_ones.update(
+        status=JobStatus.CANCELLED, owner="", lease_until=None, finished_at=timezone.now()
+    ):
+        job.refresh_from_db()
+        raise JobRefusal(f"Job {job.pk} has {job.status}; there is nothing to cancel.")
+    job.refresh_from_db()
+    log.info("job_cancelled", job=job.pk, kind=job.kind)
+    return job
+
+
+def retry(job: Job) -> Job:
+    """Let a job that failed or was cancelled go on, with all its attempts. JobRefusal otherwise."""
+    ended = Job.objects.filter(pk=job.pk, status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
+    if not ended.update(
+        status=JobStatus.QUEUED, attempts=0, error="", ready_at=None, finished_at=None
+    ):
+        job.refresh_from_db()
+        raise JobRefusal(
+            f"Job {job.pk} is {job.status}; only a failed or cancelled one is tried again."
+        )
+    job.refresh_from_db()
+    log.info("job_retried", job=job.pk, kind=job.kind)
+    return job
 
 
 def postpone(job: Job, reason: str, ready_at: datetime) -> None:

@@ -32,6 +32,13 @@ class Unavailable(Exception):
     """Something that the job needs is away for now; the job is to be tried again later."""
 
 
+class GivenUp(Exception):
+    """The job cannot end well as things are, and says why: it has failed, and no attempt follows.
+
+    It can be tried again by hand, once what it names has been mended.
+    """
+
+
 class JobContext:
     """What a job function is given: where it stands, and a way to say so."""
 
@@ -44,6 +51,11 @@ class JobContext:
         """Note progress (a fraction of one). Raises Stopped or LeaseLost where it must end."""
         self.check()
         jobs.note_progress(self.job, progress, message)
+
+    def say(self, line: str) -> None:
+        """One line more in the job's log. Raises Stopped or LeaseLost where it must end."""
+        self.check()
+        jobs.note_line(self.job, line)
 
     def check(self) -> None:
         """A place at which the job may be ended."""
@@ -83,18 +95,27 @@ class Worker:
         context = JobContext(job, self._stop)
         with _Heartbeat(context):
             try:
-                jobs.finish(job, self._function(job)(context, job.payload))
-            except Stopped:
-                jobs.let_go(job)
-            except Unavailable as away:
-                ready_at = timezone.now() + timedelta(seconds=settings.JOB_RETRY_S)
-                jobs.postpone(job, str(away), ready_at)
-            except jobs.LeaseLost as lost:
+                self._run(context)
+            except jobs.LeaseLost as lost:  # also where it was cancelled just as it ended
                 log.warning("job_lost", job=job.pk, reason=str(lost))
-            except Exception:
-                log.exception("job_broke", job=job.pk, kind=job.kind)
-                jobs.fail(job, traceback.format_exc())
         return True
+
+    def _run(self, context: JobContext) -> None:
+        job = context.job
+        try:
+            jobs.finish(job, self._function(job)(context, job.payload))
+        except Stopped:
+            jobs.let_go(job)
+        except Unavailable as away:
+            ready_at = timezone.now() + timedelta(seconds=settings.JOB_RETRY_S)
+            jobs.postpone(job, str(away), ready_at)
+        except GivenUp as reason:
+            jobs.give_up(job, str(reason))
+        except jobs.LeaseLost:
+            raise
+        except Exception:
+            log.exception("job_broke", job=job.pk, kind=job.kind)
+            jobs.fail(job, traceback.format_exc())
 
     def _function(self, job: Job) -> JobFunction:
         try:

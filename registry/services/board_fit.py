@@ -42,7 +42,7 @@ def judge_file(data: bytes, board_slug: str, kernels: str) -> BoardFit:
     board = find_board(board_slug)
     target = Board(board.slug, board.core, board.clock_hz)
     description = describe(data, board=target, kernels=kernels)
-    verdict = assess(_need(description), _capacity(board, kernels), only=_ASKED)
+    verdict = assess(_need(description), bare_board_capacity(board, kernels), only=_ASKED)
     return BoardFit(board, description, verdict)
 
 
@@ -73,8 +73,8 @@ def _need(description: Description) -> Need:
     )
 
 
-def _capacity(board: BoardType, kernels: str) -> Capacity:
-    """The bare board's, with a runtime of the kernels that were asked for."""
+def bare_board_capacity(board: BoardType, kernels: str) -> Capacity:
+    """A bare board's under its reserve, with a runtime of the kernels that were asked for."""
     profile = CapabilityProfile(board=board, firmware=None, sensors=None)
     capacity = facts.capacity_of(profile, facts.BareBoard.from_settings())
     if capacity.runtime is None:

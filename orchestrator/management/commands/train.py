@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import connection
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orchestrator.models import Job, JobStatus
+from orchestrator.management.job_console import see_through
+from orchestrator.models import Job
 from orchestrator.services import jobs
-from orchestrator.services.job_functions import JOB_FUNCTIONS
-from orchestrator.services.working import Worker
 from registry.management.writing_command import WritingCommand
 from registry.models import Release
 from registry.services.networks import RegistrationError, check_name
-
-_POLL_S = 0.5
-_ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
 class Command(WritingCommand):
@@ -48,17 +40,10 @@ class Command(WritingCommand):
         if options["no_wait"]:
             self.stdout.write(f"job {job.pk} is enqueued")
             return
-        try:
-            (_run_beside if options["inline"] else _follow)(job)
-        except KeyboardInterrupt as interrupt:
-            raise CommandError(f"job {job.pk} is left to the workers") from interrupt
+        see_through(job, inline=options["inline"])
         self._say_outcome(job)
 
     def _say_outcome(self, job: Job) -> None:
-        job.refresh_from_db()
-        if job.status != JobStatus.SUCCEEDED:
-            reason = (job.error.strip().splitlines() or [job.message or job.status])[-1]
-            raise CommandError(f"job {job.pk} did not succeed: {reason}")
         result = job.result or {}
         release = Release.objects.select_related("model").get(pk=result["release"])
         for variant in release.variants.select_related("artifact"):
@@ -73,34 +58,3 @@ def _payload(options: dict[str, Any]) -> dict[str, Any]:
     chosen = {"epochs": options["epochs"], "variants": options["variant"]}
     given = {key: value for key, value in chosen.items() if value is not None}
     return {"model_name": options["name"], "seed": options["seed"], **given}
-
-
-def _run_beside(job: Job) -> None:
-    """Be this job's worker: in a thread, so that the terminal can follow it."""
-    stop = threading.Event()
-    worker = Worker(JOB_FUNCTIONS, stop)
-
-    def work() -> None:
-        while worker.run_one(only=job.pk):  # as often as a failed attempt may be repeated
-            continue
-        connection.close()
-
-    thread = threading.Thread(target=work, name="worker")
-    thread.start()
-    try:
-        _follow(job)
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _follow(job: Job) -> None:
-    """Show progress until the job ends, whoever runs it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns) as progress:
-        shown = progress.add_task("waiting for a worker", total=1.0)
-        while job.status not in _ENDED:
-            time.sleep(_POLL_S)
-            job.refresh_from_db()
-            doing = job.message or "waiting for a worker"
-            progress.update(shown, completed=job.progress, description=doing)

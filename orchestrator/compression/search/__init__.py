@@ -1,0 +1,1 @@
+"""Search over widths, pruning, distillation, quantization and patches, until budgets are met."""

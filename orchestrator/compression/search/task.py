@@ -1,0 +1,57 @@
+"""What a task has to offer so that its networks can be searched for a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import nn
+
+from orchestrator.compression.evaluation import Floats
+from orchestrator.compression.search.choices import Choice, Space
+
+OnEpoch = Callable[[float], None]
+"""Called with the share of a training that is done; may raise to stop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network that has learnt, its accuracy before quantization, and how it was made."""
+
+    network: nn.Module
+    float_accuracy: float
+    technique: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Workbench(Protocol):
+    """One task's data under one seed, and what can be made with it."""
+
+    @property
+    def calibration(self) -> Floats:
+        """Inputs that int8 ranges are fitted to, (n, ...)."""
+
+    def untrained(self, choice: Choice) -> nn.Module:
+        """The network of a choice with any weights: it is as large as the trained one will be."""
+
+    def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
+        """The network of a choice, trained; the same seed gives the same weights again."""
+
+    def accuracy(self, model: bytes) -> float:
+        """What the int8 file itself gets right of inputs that no weight was fitted to."""
+
+
+class SearchTask(Protocol):
+    """A task: its space, choices known to be good, and the smallest of all."""
+
+    space: Space
+
+    def starts(self) -> Sequence[Choice]:
+        """Choices to try first, in this order: a start's place is its seed."""
+
+    def smallest(self) -> Choice:
+        """The choice that needs least of everything: what it does not fit, none does."""
+
+    def prepare(self, seed: int) -> Workbench:
+        """Load and divide the data."""

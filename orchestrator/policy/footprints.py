@@ -1,0 +1,116 @@
+"""What one candidate file needs, kept small enough for a row: read from bytes, judged as a need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ontology.facts import Figure, Metric, Need, RuntimeId, SensorNeed, Status
+from registry.footprint.core_speed import predict_latency
+from registry.footprint.description import Board, describe
+from registry.footprint.figures import RUNTIME, derived_figures
+
+YARDSTICK = Board("yardstick", "cortex-m4", 64_000_000)
+"""The core and clock on which candidates' latencies are compared: a Cortex-M4 at 64 MHz."""
+
+_SOURCE = "worked out from the candidate's file"
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Sizes in bytes, times in milliseconds; what is not in a mapping is not known.
+
+    `arena_bytes` is by kernel set, `latency_ms` by board, the yardstick among them.
+    """
+
+    flash_bytes: int
+    arena_bytes: Mapping[str, int]
+    operators: Mapping[str, int]
+    dtypes: frozenset[str] | None
+    macs: int | None
+    latency_ms: Mapping[str, float]
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """The arena under the kernels that take most of it."""
+        return max(self.arena_bytes.values(), default=None)
+
+    @property
+    def yardstick_ms(self) -> float | None:
+        """One inference on the yardstick."""
+        return self.latency_ms.get(YARDSTICK.slug)
+
+    def need(
+        self, name: str, sensors: tuple[SensorNeed, ...] | None, accuracy: float | None = None
+    ) -> Need:
+        """The same in the vocabulary of matching."""
+        return Need(
+            variant=name,
+            flash_bytes=self.flash_bytes,
+            figures=tuple(self._figures(accuracy)),
+            operators=self.operators,
+            dtypes=self.dtypes,
+            sensors=sensors,
+            runtimes=frozenset({RUNTIME}),
+        )
+
+    def _figures(self, accuracy: float | None) -> list[Figure]:
+        arenas = [
+            Figure(Metric.ARENA_BYTES, size, Status.DERIVED, _SOURCE, RuntimeId(RUNTIME, "", kind))
+            for kind, size in self.arena_bytes.items()
+        ]
+        times = [
+            Figure(Metric.LATENCY_MS, value, Status.DERIVED, _SOURCE, board=board)
+            for board, value in self.latency_ms.items()
+        ]
+        known = [] if accuracy is None else [accuracy]
+        return [
+            *arenas,
+            *times,
+            *(Figure(Metric.ACCURACY, value, Status.MEASURED, _SOURCE) for value in known),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """As a row keeps it."""
+        return {
+            "flash_bytes": self.flash_bytes,
+            "arena_bytes": dict(self.arena_bytes),
+            "operators": dict(self.operators),
+            "dtypes": None if self.dtypes is None else sorted(self.dtypes),
+            "macs": self.macs,
+            "latency_ms": dict(self.latency_ms),
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Footprint:
+        """What `as_json` gave."""
+        dtypes = raw["dtypes"]
+        return cls(**{**raw, "dtypes": None if dtypes is None else frozenset(dtypes)})
+
+
+def footprint_of(data: bytes, boards: Collection[Board] = ()) -> Footprint:
+    """What a .tflite file needs, and its latency on these boards and on the yardstick.
+
+    A board without a core speed that was measured gets no latency. FormatError for other bytes.
+    """
+    description = describe(data)
+    arenas = {
+        figure.runtime.kernels: int(figure.value)
+        for figure in derived_figures(description)
+        if figure.metric is Metric.ARENA_BYTES and figure.runtime is not None
+    }
+    times = {
+        board.slug: predict_latency(
+            description.network, description.instructions, board.core, board.clock_hz
+        )
+        for board in (YARDSTICK, *boards)
+    }
+    return Footprint(
+        flash_bytes=description.file_bytes,
+        arena_bytes=arenas,
+        operators=description.network.operator_versions,
+        dtypes=description.known_dtypes,
+        macs=description.macs,
+        latency_ms={slug: found.value for slug, found in times.items() if found is not None},
+    )
