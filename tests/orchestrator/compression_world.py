@@ -1,0 +1,110 @@
+"""A task whose networks are made in no time, for tests of the search and its job.
+
+Its files are real int8 files of one dense layer; more outputs are larger and more accurate.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from orchestrator.compression.evaluation import Floats
+from orchestrator.compression.search import catalogue, engine
+from orchestrator.compression.search.catalogue import TaskEntry
+from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole
+from orchestrator.compression.search.task import OnEpoch, Trained
+from orchestrator.models import Job
+from orchestrator.services import jobs
+from orchestrator.services.compression_orders import Order, order_compression
+from orchestrator.services.job_functions import JOB_FUNCTIONS
+from orchestrator.services.working import Worker
+from registry.footprint.description import describe
+from tests.orchestrator.small_networks import small_network
+
+INPUTS = 64
+TASK = "sizes"
+trained: list[int] = []
+"""The widths that were trained since `use_task`, in order."""
+
+
+class Dense(nn.Module):
+    """As many outputs as its width."""
+
+    def __init__(self, width: int, seed: int) -> None:
+        super().__init__()
+        self.width, self.seed = width, seed
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class SizesTask:
+    space: Space = {"width": Whole(2, 60), "origin": OneOf(("scratch", "pruned"))}
+
+    def starts(self) -> Sequence[Choice]:
+        return [{"width": width, "origin": "scratch"} for width in (10, 60)]
+
+    def smallest(self) -> Choice:
+        return {"width": 2, "origin": "scratch"}
+
+    def prepare(self, seed: int) -> SizesBench:
+        return SizesBench()
+
+
+class SizesBench:
+    calibration: Floats = np.zeros((1, INPUTS), np.float32)
+
+    def untrained(self, choice: Choice) -> nn.Module:
+        return Dense(int(choice["width"]), seed=0)
+
+    def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
+        on_epoch(0.5)
+        trained.append(int(choice["width"]))
+        return Trained(Dense(int(choice["width"]), seed), 0.5, "", {"network_seed": seed})
+
+    def accuracy(self, model: bytes) -> float:
+        return accuracy_of(describe(model).outputs[0].shape[-1])
+
+
+def accuracy_of(width: int) -> float:
+    """More outputs are better, always by less."""
+    return 1 - 1 / (1 + width)
+
+
+def convert(network: nn.Module, calibration: Floats) -> bytes:
+    """In place of the converter, which takes seconds."""
+    assert isinstance(network, Dense)
+    return small_network(INPUTS, network.width, network.seed)
+
+
+def use_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the task into the catalogue, and nothing behind MLflow's door."""
+    entry = TaskEntry(TASK, "sizes, for tests", "made up", (), f"{__name__}:SizesTask")
+    monkeypatch.setitem(catalogue.TASKS, TASK, entry)
+    monkeypatch.setattr(engine, "convert_int8", convert)
+    monkeypatch.setattr(
+        "orchestrator.services.compression.log_release",
+        lambda release, on_progress: release.variants.count(),
+    )
+    trained.clear()
+
+
+def ordered(**order) -> Job:
+    """A job for every device, of 8 trials where nothing else is said."""
+    said = {"fleet": "all", "trials": 8, **order}
+    return order_compression(Order(TASK, **said))
+
+
+def run(job: Job) -> Job:
+    """Have a worker run it once."""
+    Worker(JOB_FUNCTIONS, threading.Event()).run_one(only=job.pk)
+    job.refresh_from_db()
+    return job
+
+
+__all__ = ["TASK", "accuracy_of", "convert", "jobs", "ordered", "run", "trained", "use_task"]
