@@ -52,6 +52,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _page("Drift alerts", "troubleshoot", "orchestrator_driftalert"),
             _page("Learning tasks", "school", "orchestrator_learningtask"),
             _page("Jobs", "task", "orchestrator_job"),
+            _page("MLflow aliases", "label", "orchestrator_mlflowalias"),
             _page("Arena reports", "memory_alt", "orchestrator_arenareport"),
             _page("Dropped messages", "block", "orchestrator_droppedmessage"),
         ],

@@ -1,5 +1,5 @@
 """Operations: what goes on in the fleet."""
 
-from orchestrator.admin import arena, delivery, devices, enrolment, jobs, learning, traffic
+from orchestrator.admin import aliases, arena, delivery, devices, enrolment, jobs, learning, traffic
 
-__all__ = ["arena", "delivery", "devices", "enrolment", "jobs", "learning", "traffic"]
+__all__ = ["aliases", "arena", "delivery", "devices", "enrolment", "jobs", "learning", "traffic"]

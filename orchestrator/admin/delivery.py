@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -51,8 +52,8 @@ class WaveInline(ReadOnlyInline):
 
 @admin.register(Rollout)
 class RolloutAdmin(ReadOnlyAdmin):
-    list_display = ["name", "what", "status_label", "reached", "created_by", "created_at"]
-    list_filter = ["status", "release__model"]
+    list_display = ["name", "what", "status_label", "reached", "maker", "created_at"]
+    list_filter = ["status", "release__model", ("proposal", EmptyFieldListFilter)]
     search_fields = ["name"]
     list_select_related = ["release__model", "variant__release__model", "created_by"]
     inlines = [WaveInline]
@@ -78,6 +79,11 @@ class RolloutAdmin(ReadOnlyAdmin):
     def reached(self, rollout: Rollout) -> str:
         planned, ended = getattr(rollout, "planned", 0), getattr(rollout, "ended", 0)
         return f"{ended} of {planned}"
+
+    @display(description="Made by", ordering="created_by")
+    def maker(self, rollout: Rollout) -> str:
+        """Whoever made it, or what proposed it."""
+        return str(rollout.created_by or rollout.proposal or "–")
 
     def has_steer_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("orchestrator.change_rollout")

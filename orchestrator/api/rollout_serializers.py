@@ -125,6 +125,7 @@ class RolloutSerializer(serializers.ModelSerializer[Rollout]):
             "approved_at",
             "start_at",
             "expires_at",
+            "proposal",
             "created_by",
             "created_at",
             "started_at",

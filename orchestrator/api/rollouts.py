@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -47,12 +48,17 @@ class RolloutConflict(APIException):
 
 
 class RolloutFilter(django_filters.FilterSet):
-    """By status, or by the model or release that is sent."""
+    """By status, by the model or release that is sent, or by whether no person made it."""
 
     status = django_filters.ChoiceFilter(choices=RolloutStatus.choices)
     model = django_filters.CharFilter(field_name="release__model__name")
     release = WholeNumberFilter(field_name="release")
     variant = WholeNumberFilter(field_name="variant")
+    proposed = django_filters.BooleanFilter(method="by_proposal")
+
+    def by_proposal(self, rows: QuerySet[Rollout], name: str, proposed: bool) -> QuerySet[Rollout]:
+        """Those that a move in MLflow proposed, or the others."""
+        return rows.exclude(proposal="") if proposed else rows.filter(proposal="")
 
     class Meta:
         model = Rollout

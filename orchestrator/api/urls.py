@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.routers import SimpleRouter
 
+from orchestrator.api.aliases import MlflowAliasViewSet
 from orchestrator.api.compliance import ComplianceView
 from orchestrator.api.enrolment import KeyRequestViewSet, KnownDeviceViewSet
 from orchestrator.api.observations import (
@@ -22,6 +23,7 @@ router.register("telemetry", TelemetryViewSet, basename="telemetry")
 router.register("key-requests", KeyRequestViewSet, basename="key-request")
 router.register("known-devices", KnownDeviceViewSet, basename="known-device")
 router.register("jobs", JobViewSet, basename="job")
+router.register("mlflow-aliases", MlflowAliasViewSet, basename="mlflow-alias")
 router.register("drift-alerts", DriftAlertViewSet, basename="drift-alert")
 router.register("learning-tasks", LearningTaskViewSet, basename="learning-task")
 

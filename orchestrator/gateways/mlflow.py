@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.gateways.mlflow_signature import ModelFolder, describe_folder
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
@@ -33,13 +35,17 @@ class MlflowRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What one run is to hold: parameters and metrics by name, files by path inside the run."""
+    """What one run is to hold: parameters and metrics by name, files by path inside the run.
+
+    Of a `model` among the files it also holds what goes into it and comes out.
+    """
 
     name: str
     params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    model: ModelFolder | None = None
 
 
 def limited_client(url: str, timeout_s: float) -> MlflowClient:
@@ -91,22 +97,6 @@ class MlflowTracker:
             )
         return str(found[0].info.run_id) if found else ""
 
-    def register_version(self, model: str, run: str, path: str, tags: Mapping[str, str]) -> str:
-        """The model version made of a run's folder; the same run gives the same version again."""
-        with understood():
-            self._ensure_model(model)
-            for version in self._client.search_model_versions(f"run_id = '{run}'"):
-                return str(version.version)
-            made = self._client.create_model_version(
-                model, f"runs:/{run}/{path}", run_id=run, tags=dict(tags), await_creation_for=0
-            )
-        return str(made.version)
-
-    def set_alias(self, model: str, alias: str, version: str) -> None:
-        """From now on `models:/MODEL@ALIAS` is that version."""
-        with understood():
-            self._client.set_registered_model_alias(model, alias, version)
-
     def _experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
 
@@ -120,15 +110,6 @@ class MlflowTracker:
                 raise
             return self._experiment(name)  # another worker made it in between
 
-    def _ensure_model(self, name: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-
     def _fill(self, run: str, record: RunRecord) -> None:
         from mlflow.entities import Metric, Param
 
@@ -136,9 +117,12 @@ class MlflowTracker:
         metrics = [Metric(name, float(value), now_ms, 0) for name, value in record.metrics.items()]
         params = [Param(name, str(value)[:_PARAM_LENGTH]) for name, value in record.params.items()]
         self._client.log_batch(run, metrics=metrics, params=params)
-        if record.files:
+        files = dict(record.files)
+        if record.model is not None:
+            files[record.model.description_path] = describe_folder(record.model, run)
+        if files:
             with tempfile.TemporaryDirectory(prefix="tinyfleet-") as folder:
-                _write_files(Path(folder), record.files)
+                _write_files(Path(folder), files)
                 self._client.log_artifacts(run, folder)
 
 

@@ -1,6 +1,7 @@
 """What changes in the fleet: rollouts, deployments, telemetry, learning, jobs."""
 
 from orchestrator.models.access import AccessChange
+from orchestrator.models.aliases import MlflowAlias, Title
 from orchestrator.models.arena import ArenaReport
 from orchestrator.models.certificates import DeviceCertificate
 from orchestrator.models.compression import CompressionOffer, CompressionTrial, OfferStatus
@@ -41,11 +42,13 @@ __all__ = [
     "LearningTask",
     "Lease",
     "OfferStatus",
+    "MlflowAlias",
     "Rollout",
     "RolloutStatus",
     "SelfTestVector",
     "SequenceCounter",
     "Telemetry",
+    "Title",
     "Wave",
     "WaveStatus",
 ]

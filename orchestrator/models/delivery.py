@@ -82,6 +82,9 @@ class Rollout(models.Model):
     detail = models.TextField(blank=True, help_text="Why it stands where it stands")
     start_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
+    proposal = models.CharField(
+        max_length=300, blank=True, help_text="What proposed it, where no person made it"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
     )

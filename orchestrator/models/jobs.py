@@ -35,7 +35,11 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["status", "id"], name="job_queue")]
+        indexes = [
+            models.Index(fields=["status", "id"], name="job_queue"),
+            # The newest of a kind, which the scheduler asks for at every turn.
+            models.Index(fields=["kind", "-id"], name="job_by_kind"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from orchestrator.models import Rollout, RolloutStatus
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates
+from orchestrator.services import mlflow_watch
 from registry.models import RegisteredModel, Release
 from registry.services.inventory import save_model
 
@@ -58,6 +59,7 @@ def _locked(release: Release) -> RegisteredModel:
 def _entitle(model: RegisteredModel, release: Release | None) -> None:
     model.champion = release
     save_model(model)
+    mlflow_watch.hurry()
     log.info("champion_changed", model=model.name, release=release.number if release else None)
 
 

@@ -22,6 +22,7 @@ from orchestrator.models import Job, JobStatus
 log = structlog.get_logger(__name__)
 
 _MESSAGE_LENGTH = 300
+_ENDED = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class LeaseLost(Exception):
@@ -37,6 +38,21 @@ def enqueue(kind: str, payload: Mapping[str, Any] | None = None) -> Job:
     job = Job.objects.create(kind=kind, payload=dict(payload or {}))
     log.info("job_enqueued", job=job.pk, kind=kind)
     return job
+
+
+def repeat(kind: str) -> bool:
+    """Let the newest job of a kind run once more, if it has ended; whether it had.
+
+    For work that is due again and again: one row tells how it went last, however often it runs.
+    """
+    newest = Job.objects.filter(kind=kind).first()
+    if newest is None:
+        return False
+    ended = Job.objects.filter(pk=newest.pk, status__in=_ENDED, attempts=newest.attempts)
+    told = {"progress": 0.0, "message": "", "log": "", "owner": ""}
+    return bool(
+        ended.update(status=JobStatus.QUEUED, attempts=0, ready_at=None, finished_at=None, **told)
+    )
 
 
 def claim(owner: str, now: datetime, only: int | None = None) -> Job | None:

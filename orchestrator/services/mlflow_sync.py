@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,14 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from orchestrator.gateways.mlflow import MlflowTracker, MlflowUnreachable, RunRecord
-from orchestrator.models import LearningStatus, LearningTask
-from orchestrator.services.working import JobContext, Unavailable
+from orchestrator.gateways.mlflow import MlflowTracker, RunRecord
+from orchestrator.gateways.mlflow_registry import MlflowRegistry, may_be_alias
+from orchestrator.gateways.mlflow_signature import ModelFolder
+from orchestrator.models import LearningStatus, LearningTask, Title
+from orchestrator.services.mlflow_server import asking_mlflow
+from orchestrator.services.mlflow_words import variant_metrics, version_tags
+from orchestrator.services.working import JobContext
+from registry.formats.model_file import FILE_SUFFIXES
 from registry.models import Release, Variant
 from registry.services.matching import deliverable
 
@@ -32,7 +36,11 @@ LOG_RELEASE = "log_release"
 _INSTALLATION_TAG = "tinyfleet.installation"
 _RELEASE_TAG = "tinyfleet.release"
 _VARIANT_TAG = "tinyfleet.variant"
+_DIGEST_TAG = "tinyfleet.digest"
 _ROUND_TAG = "tinyfleet.learning_round"
+# MLflow's page of a run shows it as the source.
+_COMMIT_TAG = "mlflow.source.git.commit"
+_FOLDER = "model"
 
 
 def log_release_job(context: JobContext, payload: Mapping[str, Any]) -> int:
@@ -47,13 +55,15 @@ def log_release(release: Release, on_progress: Callable[[float], None]) -> int:
     `on_progress` is called before each variant with the share done, and may raise to stop. Raises
     Unavailable where MLflow does not answer; what was logged until then is kept.
     """
-    with _tracker() as tracker:
+    with asking_mlflow() as server:
+        tracker, registry = MlflowTracker(*server), MlflowRegistry(*server)
         parent = _release_run(tracker, release)
         rows = deliverable(release.variants.all())
         variants = list(rows.select_related("artifact", "parent", "release__model"))
         for done, variant in enumerate(variants):
             on_progress(done / len(variants))
-            _log_variant(tracker, variant, parent)
+            if not variant.mlflow_version:
+                _register(registry, variant, _log_variant(tracker, variant, parent))
     return len(variants)
 
 
@@ -61,25 +71,12 @@ def log_learning(context: JobContext, payload: Mapping[str, Any]) -> list[str]:
     """Aggregate the answers to learning tasks, by variant; the runs that were logged."""
     tasks = LearningTask.objects.filter(pk__in=payload["tasks"]).order_by("variant", "created_at")
     rounds = tasks.select_related("variant__release__model", "device")
-    with _tracker() as tracker:
+    with asking_mlflow() as server:
+        tracker = MlflowTracker(*server)
         return [
             _log_round(tracker, variant, list(answers))
             for variant, answers in groupby(rounds, key=attrgetter("variant"))
         ]
-
-
-def mlflow_url() -> str:
-    """The user's own server, or else the one that `up` runs."""
-    return settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}"
-
-
-@contextmanager
-def _tracker() -> Iterator[MlflowTracker]:
-    url = mlflow_url()
-    try:
-        yield MlflowTracker(url, settings.NETWORK_TIMEOUT_S)
-    except MlflowUnreachable as error:
-        raise Unavailable(f"MLflow at {url} does not answer") from error
 
 
 def _release_run(tracker: MlflowTracker, release: Release) -> str:
@@ -94,43 +91,60 @@ def _release_run(tracker: MlflowTracker, release: Release) -> str:
     return release.mlflow_run_id
 
 
-def _log_variant(tracker: MlflowTracker, variant: Variant, parent: str) -> None:
-    if variant.mlflow_version:
-        return
+def _log_variant(tracker: MlflowTracker, variant: Variant, parent: str) -> str:
+    """Its run below the release's."""
+    return _find_or_log(tracker, variant.release.model.name, _variant_record(variant), parent)
+
+
+def _register(registry: MlflowRegistry, variant: Variant, run: str) -> None:
+    """The model version of its artifact, under an alias of its name where MLflow takes that."""
     model = variant.release.model.name
-    run = _find_or_log(tracker, model, _variant_record(variant), parent)
-    tags = {
-        "variant": variant.name,
-        "digest": variant.delivered.sha256,
-        "release": _key(variant.release),
-    }
     variant.mlflow_run_id = run
-    variant.mlflow_version = tracker.register_version(model, run, "model", tags)
-    tracker.set_alias(model, variant.name, variant.mlflow_version)
+    variant.mlflow_version = registry.register_version(model, run, _FOLDER, version_tags(variant))
+    if may_be_alias(variant.name) and variant.name not in Title.values:
+        registry.set_alias(model, variant.name, variant.mlflow_version)
     _save(variant, "mlflow_run_id", "mlflow_version")
 
 
 def _variant_record(variant: Variant) -> RunRecord:
-    with variant.delivered.file.open("rb") as file:
+    artifact = variant.delivered
+    with artifact.file.open("rb") as file:
         data = file.read()
-    measured = variant.measurements.select_related("runtime").order_by("id")
-    metrics = {_metric_name(row): row.value for row in measured}
+    name = f"{variant.name}{FILE_SUFFIXES[artifact.media_type]}"
     lineage = {"parent": variant.parent.name if variant.parent else "", "how": variant.technique}
+    origin = {"data": variant.release.data_source, "precision": variant.precision}
     return RunRecord(
         name=variant.name,
-        params={**lineage, "precision": variant.precision, **variant.training},
-        metrics=metrics,
-        tags={_INSTALLATION_TAG: settings.INSTALLATION_ID, _VARIANT_TAG: str(variant)},
-        files={
-            f"model/{variant.name}.tflite": data,
-            "model/description.json": json.dumps(variant.description, indent=2).encode(),
+        params={**lineage, **origin, **variant.training},
+        metrics=variant_metrics(variant),
+        tags={
+            _INSTALLATION_TAG: settings.INSTALLATION_ID,
+            _VARIANT_TAG: str(variant),
+            _DIGEST_TAG: artifact.sha256,
+            **_commit_tag(variant),
         },
+        files={
+            f"{_FOLDER}/{name}": data,
+            f"{_FOLDER}/description.json": json.dumps(variant.description, indent=2).encode(),
+        },
+        model=_model_folder(variant, name),
     )
 
 
-def _metric_name(row: Any) -> str:
-    kernels = f"_{row.runtime.kernels}" if row.runtime and row.runtime.kernels else ""
-    return f"{row.metric}{kernels}"
+def _commit_tag(variant: Variant) -> dict[str, str]:
+    commit = variant.training.get("commit")
+    return {_COMMIT_TAG: str(commit)} if commit else {}
+
+
+def _model_folder(variant: Variant, file: str) -> ModelFolder:
+    said = variant.description
+    return ModelFolder(
+        path=_FOLDER,
+        flavour=file.rpartition(".")[2],
+        file=file,
+        inputs=said.get("inputs", ()),
+        outputs=said.get("outputs", ()),
+    )
 
 
 def _log_round(tracker: MlflowTracker, variant: Variant, tasks: Sequence[LearningTask]) -> str:

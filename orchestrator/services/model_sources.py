@@ -17,7 +17,7 @@ from orchestrator.gateways.mlflow_models import (
     ModelVersion,
     RemoteFile,
 )
-from orchestrator.services.mlflow_sync import mlflow_url
+from orchestrator.services.mlflow_server import mlflow_url
 from registry.formats.errors import FormatError
 from registry.formats.model_file import FILE_SUFFIXES, files_beside, whole_file
 

@@ -137,12 +137,17 @@ def create_rollout(
     policy: RolloutPolicy | None = None,
     user: User | None = None,
     now: datetime | None = None,
+    proposal: str = "",
 ) -> Rollout:
-    """A saved draft. It is planned first: RolloutError where nothing would fit anybody."""
+    """A saved draft. It is planned first: RolloutError where nothing would fit anybody.
+
+    `proposal` says what proposed it, where no `user` makes it.
+    """
     rollout = draft_rollout(
         name, release=release, variant=variant, target=target, policy=policy, user=user, now=now
     )
     check_order(rollout, plan(rollout, now), user, now)
+    rollout.proposal = proposal
     rollout.save()
     log.info("rollout_created", rollout=rollout.pk, name=rollout.name)
     return rollout

@@ -13,7 +13,7 @@ import structlog
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from orchestrator.services import learning, leases, rollouts
+from orchestrator.services import learning, leases, mlflow_watch, rollouts
 from registry.services import graph_sync, thing_directory, thing_events
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,7 @@ def parts() -> list[Part]:
         Part("rollouts", rollouts.tick),
         Part("graph", lambda now: graph_sync.drain(store, _DRAIN_LIMIT)),
         Part("learning", learning.tick),
+        Part("mlflow", mlflow_watch.tick),
         Part("things", _look_after_things),
     ]
 

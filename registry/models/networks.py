@@ -127,6 +127,9 @@ class Variant(models.Model):
     training = models.JSONField(
         default=dict, blank=True, help_text="How it was made: widths, epochs, seed, images"
     )
+    mlflow_model = models.CharField(
+        "model in MLflow", max_length=256, blank=True, help_text="Where it is not called as here"
+    )
     mlflow_version = models.CharField("MLflow model version", max_length=20, blank=True)
     mlflow_run_id = models.CharField("MLflow run", max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -142,6 +145,11 @@ class Variant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release.model.name}/{self.release.number}/{self.name}"
+
+    @property
+    def mlflow_name(self) -> str:
+        """The registered model of MLflow that its version is one of."""
+        return self.mlflow_model or self.release.model.name
 
     @property
     def delivered(self) -> Artifact:

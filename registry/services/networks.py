@@ -65,6 +65,7 @@ class Registration:
     accuracy_source: str = "evaluation of the file on held-out data"
     parent: Variant | None = None
     technique: str = ""
+    mlflow_model: str = ""
     mlflow_version: str = ""
     mlflow_run_id: str = ""
 
@@ -225,6 +226,7 @@ def _stated(said: Registration) -> dict[str, Any]:
         "sensors": None if said.sensors is None else [dict(sensor) for sensor in said.sensors],
         "parent": said.parent,
         "technique": said.technique,
+        "mlflow_model": said.mlflow_model,
         "mlflow_version": said.mlflow_version,
         "mlflow_run_id": said.mlflow_run_id,
     }

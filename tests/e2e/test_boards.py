@@ -46,6 +46,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         TINYFLEET_MQTTS_PORT=str(boards),
         TINYFLEET_ENROL_PORT=str(entrance),
         TINYFLEET_MLFLOW_URL="http://127.0.0.1:9",
+        TINYFLEET_MLFLOW_INTERVAL_S="0",
     )
     manage(made, "migrate", "--verbosity", "0")
     manage(made, "load_catalogue")

@@ -33,7 +33,8 @@ class SmallInstallation(Installation):
         processes: Sequence[str] = (),
         **settings: str,
     ) -> None:
-        settings = {"TINYFLEET_BROKER": broker, "TINYFLEET_MLFLOW_URL": NOWHERE} | settings
+        without_mlflow = {"TINYFLEET_MLFLOW_URL": NOWHERE, "TINYFLEET_MLFLOW_INTERVAL_S": "0"}
+        settings = {"TINYFLEET_BROKER": broker} | without_mlflow | settings
         super().__init__(var, **settings)
         self._devices = sorted(devices)
         self._processes = processes

@@ -38,6 +38,7 @@ READ_ONLY = {
     "thingregistration",
     "technique",
     "citedwork",
+    "mlflowalias",
 }
 
 pytestmark = pytest.mark.django_db

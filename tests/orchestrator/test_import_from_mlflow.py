@@ -100,6 +100,7 @@ def test_a_name_that_cannot_stand_in_an_address_keeps_its_version(log_version):
     assert variants.count() == 2
     for variant in variants:
         assert variant.release.notes.startswith("models:/Wake.Word/1 ")
+        assert variant.mlflow_name == "Wake.Word"
         assert (variant.mlflow_version, variant.mlflow_run_id) == (version.version, version.run_id)
 
 

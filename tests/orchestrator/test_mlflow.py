@@ -12,16 +12,18 @@ import pytest
 from django.utils import timezone
 
 from orchestrator.gateways.mlflow import MlflowRefused, MlflowTracker, MlflowUnreachable
-from orchestrator.models import Job, JobStatus, LearningStatus, LearningTask
-from orchestrator.services import jobs
+from orchestrator.gateways.mlflow_registry import MlflowRegistry
+from orchestrator.models import Job, JobStatus, LearningStatus, LearningTask, Rollout
+from orchestrator.services import jobs, mlflow_watch
 from orchestrator.services.job_functions import JOB_FUNCTIONS
 from orchestrator.services.learning import LOG_JOB
 from orchestrator.services.mlflow_sync import LOG_RELEASE
 from orchestrator.services.working import Worker
-from registry.models import GraphChange, Release, SubjectKind, Variant
+from registry.models import GraphChange, RegisteredModel, Release, SubjectKind, Variant
 from registry.services.networks import open_release, register_variant
 from tests.orchestrator.members import member
 from tests.orchestrator.mlflow_server import MlflowServer, free_port
+from tests.orchestrator.rollout_world import make_devices
 from tests.orchestrator.small_networks import small_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -104,17 +106,94 @@ def test_a_variant_is_a_model_version_that_holds_its_bytes(release, server, tmp_
     for variant in release.variants.all():
         version = mlflow.get_model_version(release.model.name, variant.mlflow_version)
         assert version.run_id == variant.mlflow_run_id
-        assert version.tags == {
+        told = {
             "variant": variant.name,
             "digest": variant.artifact_id,
             "release": f"{release.model.name}/{release.number}",
+            "technique": variant.technique,
+            "flash_bytes": str(variant.delivered.size_bytes),
         }
+        assert told.items() <= {"technique": "", **version.tags}.items()
+        arenas = [name for name in version.tags if name.startswith("arena_bytes")]
+        assert arenas and all(int(version.tags[name]) > 0 for name in arenas)
         by_alias = mlflow.get_model_version_by_alias(release.model.name, variant.name)
         assert by_alias.version == variant.mlflow_version
         folder = mlflow.download_artifacts(version.run_id, "model", str(tmp_path))
         with variant.artifact.file.open("rb") as stored:
             assert (tmp_path / "model" / f"{variant.name}.tflite").read_bytes() == stored.read()
         assert (tmp_path / "model" / "description.json").exists(), folder
+
+
+def test_a_run_tells_what_the_network_takes_and_gives_and_where_it_comes_from(
+    release, server
+) -> None:
+    from mlflow.models import get_model_info
+
+    Variant.objects.update(training={"epochs": 30, "seed": 7, "commit": "0f" * 20})
+    log(release)
+    variant = release.variants.get(name="large")
+    # The fluent client finds the server by this; `log` has set it for the process.
+    info = get_model_info(f"runs:/{variant.mlflow_run_id}/model")
+    said = {"inputs": info.signature.inputs, "outputs": info.signature.outputs}
+    for side, schema in said.items():
+        assert [(spec.type.name, list(spec.shape)) for spec in schema] == [
+            (tensor["dtype"].lower(), tensor["shape"]) for tensor in variant.description[side]
+        ]
+    assert list(info.flavors) == ["tflite"]
+    run = client(server).get_run(variant.mlflow_run_id)
+    assert run.data.tags["mlflow.source.git.commit"] == "0f" * 20
+    assert (run.data.params["seed"], run.data.params["data"]) == ("7", "optdigits")
+
+
+def follow() -> Job:
+    """What the scheduler has a worker do when the interval is over."""
+    mlflow_watch.tick(timezone.now() + timedelta(days=1))
+    work()
+    job = Job.objects.get(kind=mlflow_watch.FOLLOW)
+    assert job.status == JobStatus.SUCCEEDED, job.error
+    return job
+
+
+def test_what_nobody_logged_is_logged_and_alias_and_tags_follow_its_title(release, server) -> None:
+    name = release.model.name
+    RegisteredModel.objects.filter(name=name).update(champion=release)
+    assert follow().result == {"releases_logged": 1, "models": 1, "problems": []}
+    mlflow = client(server)
+    large = release.variants.get(name="large")
+    assert mlflow.get_model_version_by_alias(name, "champion").version == large.mlflow_version
+    tagged = mlflow.search_model_versions(f"name = '{name}' and tags.champion = 'true'")
+    assert {row.version for row in tagged} == {
+        variant.mlflow_version for variant in release.variants.all()
+    }
+    RegisteredModel.objects.filter(name=name).update(champion=None)
+    follow()
+    assert "champion" not in mlflow.get_registered_model(name).aliases
+    assert not mlflow.search_model_versions(f"name = '{name}' and tags.champion = 'true'")
+
+
+def test_an_alias_that_is_moved_in_mlflow_proposes_a_rollout(release, server) -> None:
+    make_devices(1)
+    follow()
+    mlflow, name = client(server), release.model.name
+    pruned = release.variants.get(name="pruned")
+    mlflow.set_registered_model_alias(name, "champion", pruned.mlflow_version)
+    for _ in range(2):
+        assert follow().result["problems"] == []
+    draft = Rollout.objects.get()
+    assert (draft.release, draft.status, draft.needs_approval) == (release, "draft", True)
+    run = pruned.mlflow_run_id
+    stray = mlflow.create_model_version(name, f"runs:/{run}/model", run_id=run).version
+    mlflow.set_registered_model_alias(name, "champion", stray)
+    [problem] = follow().result["problems"]
+    assert f"version {stray}, which is not known here" in problem
+    assert Rollout.objects.get() == draft
+
+
+def test_a_model_that_was_taken_out_of_mlflow_is_reported(release, server) -> None:
+    log(release)
+    mlflow = client(server)
+    mlflow.delete_registered_model(release.model.name)
+    assert follow().result["problems"] == [f"MLflow has no model {release.model.name} any more"]
 
 
 def test_the_registry_knows_the_runs_and_the_graph_will(release) -> None:
@@ -210,9 +289,9 @@ def test_it_is_logged_when_the_server_is_back(release, server, settings) -> None
 
 
 def test_a_refusal_is_no_absence(server) -> None:
-    tracker = MlflowTracker(server.url, 20)
+    registry = MlflowRegistry(server.url, 20)
     with pytest.raises(MlflowRefused):
-        tracker.set_alias("no-such-model", "any", "1")
+        registry.set_alias("no-such-model", "any", "1")
 
 
 def test_an_absent_server_is_told_apart_and_soon() -> None:

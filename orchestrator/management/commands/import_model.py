@@ -89,7 +89,7 @@ class Command(WritingCommand):
         if options["input"] is None:
             sensors = self._ask()
         own = not options["name"] or name == model.name
-        said = _registration(model, own, options["variant"], sensors)
+        said = _registration(model, name, own, options["variant"], sensors)
         try:
             row = import_network(name, said, model.data, origin=model.source)
         except (FormatError, ArtifactError) as error:
@@ -160,11 +160,15 @@ def _name(given: str | None, reference: ModelReference | None) -> str:
     return name
 
 
-def _registration(model: _Model, own: bool, variant: str | None, sensors: _Sensors) -> Registration:
+def _registration(
+    model: _Model, name: str, own: bool, variant: str | None, sensors: _Sensors
+) -> Registration:
     """A version counts as the variant's own only where the name follows from that in MLflow."""
+    elsewhere = model.name if model.name != name else ""
     return Registration(
         name=variant or slugify(PurePosixPath(model.file_name).stem) or "variant",
         sensors=sensors,
+        mlflow_model=elsewhere if own else "",
         mlflow_version=model.version if own else "",
         mlflow_run_id=model.run_id if own else "",
     )
