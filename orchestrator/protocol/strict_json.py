@@ -26,12 +26,13 @@ def load_json(payload: bytes, max_bytes: int) -> object:
     text = _utf8(payload)
     _check_depth(text)
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value: object = _DECODER.decode(text)
     except MessageError:
         raise
     except ValueError as error:
         raise MessageError(f"is not JSON: {error}") from error
-    _check_texts(value)
+    if "\\u" in text:
+        _check_texts(value)
     return value
 
 
@@ -43,6 +44,8 @@ def _utf8(payload: bytes) -> str:
 
 
 def _check_depth(text: str) -> None:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return  # nearly always, and the walk costs more than all the rest
     depth, in_text, escaped = 0, False, False
     for character in text:
         if in_text:
@@ -72,7 +75,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _check_texts(value: object) -> None:
-    """Escaped lone surrogates pass json.loads but no store or encoder after it."""
+    """Escaped lone surrogates pass the decoder but no store or encoder after it."""
     if isinstance(value, str):
         if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
             raise MessageError("a text holds half of a surrogate pair")
@@ -83,3 +86,6 @@ def _check_texts(value: object) -> None:
     elif isinstance(value, list):
         for member in value:
             _check_texts(member)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Count, QuerySet
 
@@ -12,10 +13,14 @@ from orchestrator.policy.rollout import Stage, Tally, WaveCounts, tally_of
 from orchestrator.protocol.messages import DeploymentStatus
 
 
-def newest_updates(rollout: Rollout) -> QuerySet[Deployment]:
-    """Each device's newest attempt: what the thresholds are about. Reverts are not among them."""
+def newest_updates(rollout: Rollout, **of_waves: Any) -> QuerySet[Deployment]:
+    """Each device's newest attempt: what the thresholds are about. Reverts are not among them.
+
+    Conditions on the waves are looked up apart, so that the rows can be locked alone.
+    """
+    waves = Wave.objects.filter(rollout=rollout, **of_waves)
     return Deployment.objects.filter(
-        wave__rollout=rollout, is_newest=True, purpose=DeploymentPurpose.UPDATE
+        wave__in=waves, is_newest=True, purpose=DeploymentPurpose.UPDATE
     )
 
 

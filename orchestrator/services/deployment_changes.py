@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -13,46 +14,80 @@ from django.db.models import QuerySet
 
 from orchestrator.models import Deployment, DeploymentEvent, DeploymentPurpose, Wave
 from orchestrator.policy.lifecycle import is_final, may_follow
+from orchestrator.policy.rollout import Tally, tally_of
 from orchestrator.protocol.messages import DeploymentStatus
-from registry.models import Device, Variant
+from orchestrator.services.locked_deployments import LockedDeployment, locked
+from registry.models import Device
 from registry.services.inventory import set_all_installed
-from registry.services.pieces import CHUNK, chunks
+from registry.services.pieces import CHUNK
+from registry.services.row_sets import insert_rows, update_rows
 
 log = structlog.get_logger(__name__)
 
 MAX_DETAIL = 500
-# What a change reads. The reasons, the manifest and the variant's description are long.
-_READ = (
+_EVENT = ("deployment", "at", "status", "code", "detail")
+_KEYS = ("id", "status")
+_WRITTEN = (
     "status",
+    "is_open",
     "progress",
     "result_code",
     "detail",
-    "purpose",
-    "attempt",
-    "sequence",
     "reports",
     "installed_at",
     "soak_ends_at",
-    "wave__number",
-    "wave__rollout__soak_s",
-    "wave__rollout__health",
-    "device__device_id",
-    "variant__artifact_id",
-    "previous_id",
+    "changed_at",
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Row:
-    """What the columns of one deployment become; equal rows are written by one statement."""
+    """What the columns of one deployment become."""
 
-    was: str
-    status: str
+    before: LockedDeployment
+    status: DeploymentStatus
     progress: float
     code: str
     detail: str
+    reports: int
     installed_at: datetime | None
     soak_ends_at: datetime | None
+    is_only_counted: bool = True
+
+    @classmethod
+    def of(cls, deployment: LockedDeployment) -> _Row:
+        """As it stands."""
+        return cls(
+            deployment,
+            DeploymentStatus(deployment.status),
+            deployment.progress,
+            deployment.result_code,
+            deployment.detail,
+            deployment.reports,
+            deployment.installed_at,
+            deployment.soak_ends_at,
+        )
+
+    @property
+    def moved(self) -> bool:
+        """Whether it has another status than before."""
+        return self.status != self.before.status
+
+    def columns(self, now: datetime) -> tuple[Hashable, ...]:
+        """As `_KEYS` and `_WRITTEN` name them."""
+        return (
+            self.before.pk,
+            self.before.status,
+            self.status.value,
+            not is_final(self.status),
+            self.progress,
+            self.code,
+            self.detail,
+            self.reports,
+            self.installed_at,
+            self.soak_ends_at,
+            now,
+        )
 
 
 class DeploymentChanges:
@@ -64,21 +99,26 @@ class DeploymentChanges:
 
     def __init__(self, now: datetime) -> None:
         self._now = now
-        self._rows: dict[Deployment, _Row] = {}
-        self._events: list[DeploymentEvent] = []
-        self._installed: dict[Device, Variant] = {}
+        self._rows: dict[UUID, _Row] = {}
+        self._events: list[tuple[UUID, datetime, str, str, str]] = []
+        self._installed: dict[UUID, LockedDeployment] = {}
 
-    def status_of(self, deployment: Deployment) -> DeploymentStatus:
+    def status_of(self, deployment: LockedDeployment) -> DeploymentStatus:
         """Its status with what has been collected so far."""
-        return DeploymentStatus(self._row(deployment).status)
+        row = self._rows.get(deployment.pk)
+        return row.status if row else DeploymentStatus(deployment.status)
 
-    def progress_of(self, deployment: Deployment) -> float:
+    def progress_of(self, deployment: LockedDeployment) -> float:
         """The fraction of its present status that is done, with what has been collected."""
-        return self._row(deployment).progress
+        return self._rows.get(deployment.pk, deployment).progress
+
+    def reports_of(self, deployment: LockedDeployment) -> int:
+        """How many reports came about it, with what has been collected."""
+        return self._rows.get(deployment.pk, deployment).reports
 
     def move(
         self,
-        deployment: Deployment,
+        deployment: LockedDeployment,
         status: DeploymentStatus,
         code: str = "",
         detail: str = "",
@@ -86,115 +126,92 @@ class DeploymentChanges:
     ) -> None:
         """To the next status; ValueError where the table of transitions forbids it."""
         row = self._row(deployment)
-        if not may_follow(DeploymentStatus(row.status), status):
+        if not may_follow(row.status, status):
             raise ValueError(f"{deployment.pk}: {row.status} is not followed by {status}")
-        installed = status is DeploymentStatus.INSTALLED
-        self._rows[deployment] = _Row(
-            was=row.was,
-            status=status.value,
-            progress=progress,
-            code=code,
-            detail=detail[:MAX_DETAIL],
-            installed_at=self._now if installed else row.installed_at,
-            soak_ends_at=self._now + _soak(deployment) if installed else row.soak_ends_at,
-        )
-        self._events.append(self._event(deployment, self._rows[deployment]))
-        if installed and deployment.variant is not None:
-            self._installed[deployment.device] = deployment.variant
+        row.status, row.progress = status, progress
+        row.code, row.detail, row.is_only_counted = code, detail[:MAX_DETAIL], False
+        if status is DeploymentStatus.INSTALLED:
+            row.installed_at = self._now
+            self._installed[deployment.pk] = deployment
+        self._events.append((deployment.pk, self._now, status.value, code, row.detail))
 
-    def progress(self, deployment: Deployment, fraction: float) -> None:
+    def progress(self, deployment: LockedDeployment, fraction: float) -> None:
         """Further within the same status; no event."""
-        self._rows[deployment] = replace(self._row(deployment), progress=fraction)
+        row = self._row(deployment)
+        row.progress, row.is_only_counted = fraction, False
+
+    def count_report(self, deployment: LockedDeployment) -> None:
+        """One more report about it."""
+        self._row(deployment).reports += 1
 
     def write(self) -> int:
         """Write what was collected; returns how many deployments changed their status."""
-        for row, ids in self._by_row():
-            self._update(row, ids)
-        DeploymentEvent.objects.bulk_create(self._events, batch_size=CHUNK)
-        self._mark_waves()
-        for chunk in chunks(list(self._installed.items())):
-            set_all_installed(dict(chunk), self._now)
-        self._log()
-        return sum(row.was != row.status for row in self._rows.values())
+        self._begin_soaks()
+        self._update()
+        insert_rows(DeploymentEvent, _EVENT, self._events)
+        moved = [row for row in self._rows.values() if row.moved]
+        _mark_waves(moved)
+        self._note_installed()
+        _log(moved)
+        return len(moved)
 
-    def _row(self, deployment: Deployment) -> _Row:
-        return self._rows.get(deployment) or _Row(
-            was=deployment.status,
-            status=deployment.status,
-            progress=deployment.progress,
-            code=deployment.result_code,
-            detail=deployment.detail,
-            installed_at=deployment.installed_at,
-            soak_ends_at=deployment.soak_ends_at,
-        )
+    def _row(self, deployment: LockedDeployment) -> _Row:
+        row = self._rows.get(deployment.pk)
+        if row is None:
+            row = self._rows[deployment.pk] = _Row.of(deployment)
+        return row
 
-    def _event(self, deployment: Deployment, row: _Row) -> DeploymentEvent:
-        return DeploymentEvent(
-            deployment=deployment,
-            at=self._now,
-            status=row.status,
-            code=row.code,
-            detail=row.detail,
-        )
+    def _begin_soaks(self) -> None:
+        waves = Wave.objects.filter(pk__in={each.wave_id for each in self._installed.values()})
+        soaks = dict(waves.values_list("pk", "rollout__soak_s")) if self._installed else {}
+        for deployment in self._installed.values():
+            soak = _soak(deployment, soaks[deployment.wave_id])
+            self._rows[deployment.pk].soak_ends_at = self._now + soak
 
-    def _by_row(self) -> Iterable[tuple[_Row, list[Deployment]]]:
-        groups: dict[_Row, list[Deployment]] = defaultdict(list)
-        for deployment, row in self._rows.items():
-            groups[row].append(deployment)
-        return groups.items()
+    def _update(self) -> None:
+        rows = self._rows.values()
+        counted = [(row.before.pk, row.reports) for row in rows if row.is_only_counted]
+        update_rows(Deployment, ("id",), ("reports",), counted)
+        changed = [row.columns(self._now) for row in rows if not row.is_only_counted]
+        if update_rows(Deployment, _KEYS, _WRITTEN, changed) != len(changed):
+            raise RuntimeError("a deployment changed although its row was locked")
 
-    def _update(self, row: _Row, deployments: Sequence[Deployment]) -> None:
-        for chunk in chunks(deployments):
-            rows = Deployment.objects.filter(pk__in=[d.pk for d in chunk], status=row.was)
-            written = rows.update(
-                status=row.status,
-                is_open=not is_final(DeploymentStatus(row.status)),
-                progress=row.progress,
-                result_code=row.code,
-                detail=row.detail,
-                installed_at=row.installed_at,
-                soak_ends_at=row.soak_ends_at,
-                changed_at=self._now,
-            )
-            if written != len(chunk):
-                raise RuntimeError("a deployment changed although its row was locked")
-
-    def _mark_waves(self) -> None:
-        """Unconditional on purpose: the update takes the row, so a tick that is counting either
-        has seen these endings or finds the mark again (orchestrator.services.rollout_ticks)."""
-        ended = {
-            deployment.wave_id
-            for deployment, row in self._rows.items()
-            if row.was != row.status and is_final(DeploymentStatus(row.status))
+    def _note_installed(self) -> None:
+        running = {
+            deployment.device_id: deployment.variant_id
+            for deployment in self._installed.values()
+            if deployment.variant_id is not None
         }
-        for chunk in chunks(sorted(ended)):
-            Wave.objects.filter(pk__in=chunk).update(recount=True)
-
-    def _log(self) -> None:
-        for deployment, row in self._rows.items():
-            if row.was != row.status:
-                log.info(
-                    f"deployment_{row.status}",
-                    deployment=str(deployment.pk),
-                    device=deployment.device.device_id,
-                    code=row.code,
-                )
+        set_all_installed(running, self._now)
 
 
-def _soak(deployment: Deployment) -> timedelta:
+def _soak(deployment: LockedDeployment, soak_s: int) -> timedelta:
     """Going back is no trial: it is confirmed as soon as it is there."""
-    if deployment.purpose == DeploymentPurpose.REVERT:
-        return timedelta(0)
-    return timedelta(seconds=deployment.wave.rollout.soak_s)
+    is_revert = deployment.purpose == DeploymentPurpose.REVERT
+    return timedelta(seconds=0 if is_revert else soak_s)
 
 
-def locked(deployments: QuerySet[Deployment], limit: int | None = None) -> list[Deployment]:
-    """The rows with what a change needs, locked in the order of their ids until the commit.
+def _mark_waves(moved: Iterable[_Row]) -> None:
+    """Unconditional on purpose: the update takes the row, so a tick that is counting either
+    has seen these endings or finds the mark again (orchestrator.services.rollout_ticks)."""
+    ended = {row.before.wave_id for row in moved if is_final(row.status)}
+    if ended:
+        Wave.objects.filter(pk__one_of=ended).update(recount=True)
 
-    SQLite has no row locks and needs none: its transactions take the write lock at their start.
-    """
-    rows = deployments.select_related("wave__rollout", "device", "variant").order_by("pk")
-    return list(rows.only(*_READ).select_for_update(of=("self",))[:limit])
+
+def _log(moved: Sequence[_Row]) -> None:
+    """How many came to what; each that ended badly by itself."""
+    for (status, code), count in Counter((row.status, row.code) for row in moved).items():
+        log.info("deployments_moved", status=status.value, code=code, count=count)
+    failed = [row for row in moved if tally_of(row.status) is Tally.ERROR]
+    keys = {row.before.device_id for row in failed}
+    names = (
+        dict(Device.objects.filter(pk__one_of=keys).values_list("pk", "device_id")) if keys else {}
+    )
+    for row in failed:
+        device = names[row.before.device_id]
+        key = str(row.before.pk)
+        log.info(f"deployment_{row.status}", deployment=key, device=device, code=row.code)
 
 
 def move_all(

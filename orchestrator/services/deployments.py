@@ -17,13 +17,14 @@ from django.utils import timezone
 from orchestrator.models import Deployment, DeploymentPurpose, RolloutStatus, WaveStatus
 from orchestrator.policy.lifecycle import BEFORE_INSTALLED, ON_ITS_WAY
 from orchestrator.protocol.messages import DeploymentStatus
-from orchestrator.services.deployment_changes import DeploymentChanges, locked
+from orchestrator.services.deployment_changes import DeploymentChanges
 from orchestrator.services.device_words import (
     apply_report,
     apply_reports,
     apply_state,
     apply_states,
 )
+from orchestrator.services.locked_deployments import locked
 from orchestrator.services.manifests import (
     ManifestImpossible,
     Orders,
@@ -34,6 +35,7 @@ from orchestrator.services.manifests import (
 from orchestrator.services.sending_limits import sending_limits
 from registry.models import Device, DeviceStatus
 from registry.services.pieces import chunks
+from registry.services.row_sets import update_rows
 
 __all__ = [
     "ManifestImpossible",
@@ -149,13 +151,13 @@ def attach_manifests(signed: Sequence[tuple[Deployment, bytes]], now: datetime) 
         envelopes = {(each.pk, each.sequence): envelope for each, envelope in chunk}
         with transaction.atomic():
             pending = Deployment.objects.filter(status=DeploymentStatus.PENDING)
-            rows = locked(pending.filter(pk__in=[each.pk for each, _ in chunk]))
+            rows = locked(pending.filter(pk__one_of=[each.pk for each, _ in chunk]))
             current = [row for row in rows if (row.pk, row.sequence) in envelopes]
             changes = DeploymentChanges(now)
             for row in current:
-                row.manifest, row.notified_at = envelopes[row.pk, row.sequence], now
                 changes.move(row, DeploymentStatus.NOTIFIED)
-            Deployment.objects.bulk_update(current, ["manifest", "notified_at"])
+            kept = [(row.pk, envelopes[row.pk, row.sequence], now) for row in current]
+            update_rows(Deployment, ("id",), ("manifest", "notified_at"), kept)
             attached += changes.write()
     return attached
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -21,11 +22,11 @@ from orchestrator.policy.lifecycle import (
 from orchestrator.protocol.messages import DeploymentStatus, Report, ResultCode, State
 from orchestrator.services import arena_reports
 from orchestrator.services.arena_reports import Refusal
-from orchestrator.services.deployment_changes import MAX_DETAIL, DeploymentChanges, locked
+from orchestrator.services.deployment_changes import MAX_DETAIL, DeploymentChanges
+from orchestrator.services.locked_deployments import LockedDeployment, digests_of, locked
 from orchestrator.services.report_quota import ReportQuota
 from registry.models import Device, Variant
-from registry.services.inventory import set_installed
-from registry.services.pieces import chunks
+from registry.services.inventory import set_all_installed
 
 log = structlog.get_logger(__name__)
 
@@ -42,19 +43,19 @@ def apply_reports(batch: Sequence[tuple[Device, Report]], now: datetime) -> int:
     device's deployment or about none changes nothing; beyond REPORTS_PER_DEPLOYMENT_MAX only
     outcomes count.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         known = _reported_deployments(batch)
         changes = DeploymentChanges(now)
         refusals: list[Refusal] = []
-        quota = ReportQuota()
+        quota = ReportQuota(changes)
         for device, report in batch:
             deployment = known.get((device.pk, report.deployment))
             if deployment is None:
                 _note_stray(device, report)
-            elif not quota.admits(deployment, changes.status_of(deployment), report):
-                continue
-            elif _take(changes, deployment, report):
-                refusals += _refusal(deployment, report)
+            elif quota.admits(device.device_id, deployment, report) and _take(
+                changes, deployment, report
+            ):
+                refusals += _refusal(device, deployment, report)
         quota.write(now)
         changed = changes.write()
         arena_reports.note(refusals, now)
@@ -63,22 +64,22 @@ def apply_reports(batch: Sequence[tuple[Device, Report]], now: datetime) -> int:
 
 def _reported_deployments(
     batch: Sequence[tuple[Device, Report]],
-) -> dict[tuple[int, object], Deployment]:
+) -> dict[tuple[int, UUID | None], LockedDeployment]:
     named = {report.deployment for _, report in batch if report.deployment is not None}
-    rows = locked(Deployment.objects.filter(pk__in=named))
+    rows = locked(Deployment.objects.filter(pk__one_of=named))
     return {(row.device_id, row.pk): row for row in rows}
 
 
-def _refusal(deployment: Deployment, report: Report) -> list[Refusal]:
+def _refusal(device: Device, deployment: LockedDeployment, report: Report) -> list[Refusal]:
     """What the device found out, where it ended this deployment for want of memory."""
     rejected = report.status is DeploymentStatus.REJECTED
     found = rejected and report.code is ResultCode.ARENA_TOO_SMALL
-    if not found or report.shortage is None or deployment.variant is None:
+    if not found or report.shortage is None or deployment.variant_id is None:
         return []
-    return [Refusal(deployment.device, deployment.variant, report.shortage)]
+    return [Refusal(device, Variant.objects.get(pk=deployment.variant_id), report.shortage)]
 
 
-def _take(changes: DeploymentChanges, deployment: Deployment, report: Report) -> bool:
+def _take(changes: DeploymentChanges, deployment: LockedDeployment, report: Report) -> bool:
     """Whether it brought the deployment into another status."""
     outcome = advance(
         changes.status_of(deployment),
@@ -120,35 +121,43 @@ def apply_states(batch: Sequence[tuple[Device, State]], now: datetime) -> int:
     the desired sequence number is installed, whatever reports were lost; one that runs another
     after that went back.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         published = _published(batch)
+        digests = digests_of(row for rows in published.values() for row in rows)
         changes = DeploymentChanges(now)
         for device, state in batch:
             seen = Running(state.digest, state.sequence)
             for deployment in published.get(device.pk, ()):
-                _level(changes, deployment, seen)
+                _level(changes, deployment, digests, seen)
         changed = changes.write()
         newest = {device: state.digest for device, state in batch}
-        _note_running(newest, published, now)
+        _note_running(newest, published, digests, now)
         return changed
 
 
-def _published(batch: Sequence[tuple[Device, State]]) -> dict[int, list[Deployment]]:
+def _published(batch: Sequence[tuple[Device, State]]) -> dict[int, list[LockedDeployment]]:
     """By device key, its open deployments with a signed manifest."""
     published = Deployment.objects.filter(
-        is_open=True, sequence__isnull=False, manifest__isnull=False
+        is_open=True,
+        sequence__isnull=False,
+        manifest__isnull=False,
+        device__pk__one_of={device.pk for device, _ in batch},
     )
-    by_device: dict[int, list[Deployment]] = defaultdict(list)
-    for chunk in chunks(sorted({device.pk for device, _ in batch})):
-        for deployment in locked(published.filter(device__in=chunk)):
-            by_device[deployment.device_id].append(deployment)
+    by_device: dict[int, list[LockedDeployment]] = defaultdict(list)
+    for deployment in locked(published):
+        by_device[deployment.device_id].append(deployment)
     return by_device
 
 
-def _level(changes: DeploymentChanges, deployment: Deployment, seen: Running) -> None:
-    if deployment.variant is None or deployment.sequence is None:
+def _level(
+    changes: DeploymentChanges,
+    deployment: LockedDeployment,
+    digests: Mapping[int, str | None],
+    seen: Running,
+) -> None:
+    if deployment.variant_id is None or deployment.sequence is None:
         return
-    wanted = Running(deployment.variant.artifact_id, deployment.sequence)
+    wanted = Running(digests[deployment.variant_id], deployment.sequence)
     outcome = reconcile(changes.status_of(deployment), wanted, seen)
     if isinstance(outcome, Transition):
         went_back = outcome.status is DeploymentStatus.ROLLED_BACK
@@ -158,30 +167,32 @@ def _level(changes: DeploymentChanges, deployment: Deployment, seen: Running) ->
 
 def _note_running(
     newest: Mapping[Device, str | None],
-    published: Mapping[int, Sequence[Deployment]],
+    published: Mapping[int, Sequence[LockedDeployment]],
+    digests: Mapping[int, str | None],
     now: datetime,
 ) -> None:
     """The inventory says what runs, also where that is the outcome of no open deployment."""
-    known: dict[int, tuple[int | None, str | None]] = {}
-    for chunk in chunks([device.pk for device in newest]):
-        rows = Device.objects.filter(pk__in=chunk)
-        columns = rows.values_list("pk", "installed_id", "installed__artifact_id")
-        known |= {key: (variant, artifact) for key, variant, artifact in columns}
-    for device, digest in newest.items():
-        installed, artifact = known[device.pk]
-        if artifact == digest:
-            continue
-        variant = _variant_of(digest, published.get(device.pk, ()))
-        if variant is None and digest is not None:
+    news = _news(newest)
+    variants = _newest_variants(digest for digest in news.values() if digest is not None)
+    for device, digest in news.items():
+        if digest is not None and digest not in variants:
             log.warning("unknown_digest_runs", device=device.device_id, digest=digest)
-        if (variant.pk if variant else None) != installed:
-            set_installed(device, variant, now)
+    running = {device.pk: variants.get(digest) for device, digest in news.items()}
+    for device, digest in news.items():
+        sent = (row.variant_id for row in published.get(device.pk, ()))
+        of_digest = (key for key in sent if key is not None and digests[key] == digest)
+        running[device.pk] = next(of_digest, running[device.pk])
+    set_all_installed(running, now)
 
 
-def _variant_of(digest: str | None, deployments: Iterable[Deployment]) -> Variant | None:
-    """The variant behind a digest: one that was sent before the newest that has these bytes."""
-    if digest is None:
-        return None
-    sent = (d.variant for d in deployments if d.variant and d.variant.artifact_id == digest)
-    newest = Variant.objects.filter(artifact_id=digest).order_by("-pk")
-    return next(sent, None) or newest.first()
+def _news(newest: Mapping[Device, str | None]) -> dict[Device, str | None]:
+    """Those devices that run other bytes than the inventory says."""
+    rows = Device.objects.filter(pk__one_of=[device.pk for device in newest])
+    known = dict(rows.values_list("pk", "installed__artifact_id"))
+    return {device: digest for device, digest in newest.items() if known[device.pk] != digest}
+
+
+def _newest_variants(digests: Iterable[str]) -> dict[str | None, int]:
+    """By digest, the newest variant that has these bytes."""
+    rows = Variant.objects.filter(artifact__pk__one_of=set(digests)).order_by("pk")
+    return {artifact: key for key, artifact in rows.values_list("pk", "artifact_id")}

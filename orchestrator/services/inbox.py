@@ -102,7 +102,7 @@ def _known(
         except _Refused as refused:
             batch.drops.append(refused.drop)
     names = {topic.device for _, topic in readable}
-    rows = Device.objects.filter(device_id__in=names).select_related("installed")
+    rows = Device.objects.filter(device_id__one_of=names).only("device_id", "status")
     devices = {device.device_id: device for device in rows}
     return [(arrival, topic, devices.get(topic.device or "")) for arrival, topic in readable]
 

@@ -24,8 +24,8 @@ from orchestrator.protocol.self_test import SelfTest
 from orchestrator.services.self_tests import self_test_of
 from registry.models import CapabilityProfile, NoArtifact, Variant
 from registry.projection.facts import need_of
-from registry.services.pieces import CHUNK, chunks
 from registry.services.profiles import capacity_of
+from registry.services.row_sets import update_rows
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +60,9 @@ def number(deployments: Sequence[Deployment]) -> None:
         floors = [accepted.get(deployment.device_id, 0) for deployment in deployments]
         for deployment, sequence in zip(deployments, next_sequences(floors), strict=True):
             deployment.sequence = sequence
-        pending = Deployment.objects.filter(status=DeploymentStatus.PENDING)
-        pending.bulk_update(deployments, ["sequence"], batch_size=CHUNK)
+        pending = DeploymentStatus.PENDING.value
+        numbers = [(each.pk, pending, each.sequence) for each in deployments]
+        update_rows(Deployment, ("id", "status"), ("sequence",), numbers)
 
 
 class Orders:
@@ -181,11 +182,9 @@ def _rising(value: int, floors: Sequence[int]) -> list[int]:
 
 def _accepted_sequences(deployments: Sequence[Deployment]) -> dict[int, int]:
     """By device key, what each device says that it has accepted."""
-    accepted: dict[int, int] = {}
-    for chunk in chunks([deployment.device_id for deployment in deployments]):
-        shadows = DeviceShadow.objects.filter(device_id__in=chunk)
-        accepted |= dict(shadows.values_list("device_id", "sequence"))
-    return accepted
+    devices = {deployment.device_id for deployment in deployments}
+    shadows = DeviceShadow.objects.filter(device__pk__one_of=devices)
+    return dict(shadows.values_list("device_id", "sequence"))
 
 
 def _runtime_name(profile: CapabilityProfile) -> str:

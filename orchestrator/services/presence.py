@@ -8,83 +8,99 @@ that the broker sent late, a retained message) says nothing of the present.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
+from django.db.models import Q
 
 from orchestrator.models import DeviceShadow
 from orchestrator.protocol.messages import Online, State
 from orchestrator.services import deployments
 from registry.models import Device
-from registry.services.pieces import CHUNK
+from registry.services.row_sets import update_rows
 
 log = structlog.get_logger(__name__)
 
-_FIELDS = ["online", "boot", "digest", "slot", "sequence"]
+_LEVEL = ("online", "boot", "digest", "slot", "sequence")
+_SEEN_AGAIN = timedelta(seconds=5)
+"""How exactly it is kept when a device was last heard: several words at once are one writing."""
+
+
+@dataclass(slots=True)
+class _Level:
+    """What is kept of a device's own words."""
+
+    online: bool
+    boot: int
+    digest: str
+    slot: int | None
+    sequence: int
+
+    def take(self, state: State, device: Device) -> bool:
+        """Keep what it runs; False for the word of an older boot."""
+        if state.boot < self.boot:
+            log.info("older_boot_ignored", device=device.device_id, boot=state.boot)
+            return False
+        self.boot, self.digest = state.boot, state.digest or ""
+        self.slot, self.sequence = state.slot, state.sequence
+        return True
 
 
 def apply_online(words: Sequence[tuple[Device, Online]]) -> None:
     """Take presence in the order in which it came, wills included."""
-    shadows = shadows_of(device for device, _ in words)
+    levels = _levels(device for device, _ in words)
     for device, word in words:
-        shadow = shadows[device.pk]
-        if word.boot < shadow.boot:
+        level = levels[device.pk]
+        if word.boot < level.boot:
             log.info("older_boot_ignored", device=device.device_id, boot=word.boot)
             continue
-        if shadow.online != word.online:
+        if level.online != word.online:
             log.info("device_online" if word.online else "device_offline", device=device.device_id)
-        shadow.online, shadow.boot = word.online, word.boot
-    save(shadows.values(), _FIELDS)
+        level.online, level.boot = word.online, word.boot
+    _save(levels)
 
 
 def apply_states(words: Sequence[tuple[Device, State]], now: datetime) -> None:
     """Take what devices run, and let open deployments be reconciled with it."""
-    shadows = shadows_of(device for device, _ in words)
-    current = [(device, state) for device, state in words if _keep(shadows[device.pk], state)]
-    save(shadows.values(), _FIELDS)
+    levels = _levels(device for device, _ in words)
+    current = [(device, state) for device, state in words if levels[device.pk].take(state, device)]
+    _save(levels)
     deployments.apply_states(current, now)
 
 
 def touch(devices: Iterable[Device], now: datetime) -> None:
     """Something was heard from these devices."""
-    DeviceShadow.objects.filter(device__in=list(devices)).update(last_seen_at=now)
+    shadows = DeviceShadow.objects.filter(device__pk__one_of=[device.pk for device in devices])
+    before = Q(last_seen_at=None) | Q(last_seen_at__lte=now - _SEEN_AGAIN)
+    shadows.filter(before).update(last_seen_at=now)
 
 
-def shadows_of(devices: Iterable[Device]) -> dict[int, DeviceShadow]:
-    """The devices' shadows by device key, made where one is missing."""
+def shadows_of(devices: Iterable[Device], *fields: str) -> dict[int, tuple[Any, ...]]:
+    """Some fields of the devices' shadows by device key; a shadow is made where one is missing."""
     keys = {device.pk for device in devices}
-    found = {s.device_id: s for s in DeviceShadow.objects.filter(device__in=keys)}
-    missing = keys - found.keys()
+    found = _fields(keys, fields)
+    missing = sorted(keys - found.keys())
     if missing:
         new = [DeviceShadow(device_id=key) for key in missing]
         DeviceShadow.objects.bulk_create(new, ignore_conflicts=True)
-        found |= {s.device_id: s for s in DeviceShadow.objects.filter(device__in=missing)}
+        found |= _fields(missing, fields)
     return found
 
 
-def _keep(shadow: DeviceShadow, state: State) -> bool:
-    if state.boot < shadow.boot:
-        log.info("older_boot_ignored", device=shadow.device_id, boot=state.boot)
-        return False
-    shadow.boot, shadow.digest = state.boot, state.digest or ""
-    shadow.slot, shadow.sequence = state.slot, state.sequence
-    return True
+def _fields(keys: Iterable[int], fields: Sequence[str]) -> dict[int, tuple[Any, ...]]:
+    shadows = DeviceShadow.objects.filter(device__pk__one_of=keys)
+    return {key: tuple(values) for key, *values in shadows.values_list("device_id", *fields)}
 
 
-def save(shadows: Iterable[DeviceShadow], fields: Sequence[str]) -> None:
-    """Write some fields of shadows that are there already.
+def _levels(devices: Iterable[Device]) -> dict[int, _Level]:
+    return {key: _Level(*values) for key, values in shadows_of(devices, *_LEVEL).items()}
 
-    An insertion that gives way to the row before it is one short statement for all of them; an
-    update of many rows to different values names each row once a field.
-    """
+
+def _save(levels: dict[int, _Level]) -> None:
     rows = [
-        DeviceShadow(device_id=shadow.device_id, **{name: getattr(shadow, name) for name in fields})
-        for shadow in shadows
+        (key, level.online, level.boot, level.digest, level.slot, level.sequence)
+        for key, level in levels.items()
     ]
-    DeviceShadow.objects.bulk_create(
-        rows,
-        batch_size=CHUNK,
-        update_conflicts=True,
-        unique_fields=["device"],
-        update_fields=list(fields),
-    )
+    update_rows(DeviceShadow, ("device",), _LEVEL, rows)

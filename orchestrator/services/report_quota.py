@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from datetime import datetime
 
 from django.conf import settings
 
-from orchestrator.models import Deployment
 from orchestrator.policy.lifecycle import Transition, advance, is_final
 from orchestrator.protocol.messages import DeploymentStatus, Report
 from orchestrator.protocol.topics import TopicKind
+from orchestrator.services.deployment_changes import DeploymentChanges
+from orchestrator.services.locked_deployments import LockedDeployment
 from orchestrator.services.traffic_drops import Drop, DropReason, count_drops
-from registry.services.pieces import chunks
 
 
 class ReportQuota:
-    """Counts the reports of one batch about deployments that this transaction has locked."""
+    """Counts the reports of one batch with its changes.
 
-    def __init__(self) -> None:
+    A device that is over its quota costs no row any more.
+    """
+
+    def __init__(self, changes: DeploymentChanges) -> None:
         self._limit = settings.REPORTS_PER_DEPLOYMENT_MAX
-        self._heard: Counter[Deployment] = Counter()
+        self._changes = changes
         self._drops: list[Drop] = []
 
-    def admits(self, deployment: Deployment, current: DeploymentStatus, report: Report) -> bool:
+    def admits(self, device: str, deployment: LockedDeployment, report: Report) -> bool:
         """Whether this report counts: it is within the quota, or says how the update ended."""
-        if deployment.reports + self._heard[deployment] < self._limit:
-            self._heard[deployment] += 1
+        if self._changes.reports_of(deployment) < self._limit:
+            self._changes.count_report(deployment)
             return True
-        if _is_outcome(current, report):
+        if _is_outcome(self._changes.status_of(deployment), report):
             return True
-        detail = f"more than {self._limit} reports on deployment {deployment.pk}"
-        device = deployment.device.device_id
-        self._drops.append(
-            Drop(DropReason.REPORTS, TopicKind.REPORT.value, f"{device}: {detail}", device)
-        )
+        detail = f"{device}: more than {self._limit} reports on deployment {deployment.pk}"
+        self._drops.append(Drop(DropReason.REPORTS, TopicKind.REPORT.value, detail, device))
         return False
 
     def write(self, now: datetime) -> None:
-        """Keep the counts; a device that is over its quota costs no row any more."""
-        by_count: dict[int, list[Deployment]] = defaultdict(list)
-        for deployment, heard in self._heard.items():
-            if heard:
-                by_count[deployment.reports + heard].append(deployment)
-        for count, deployments in by_count.items():
-            for chunk in chunks(deployments):
-                rows = Deployment.objects.filter(pk__in=[each.pk for each in chunk])
-                rows.update(reports=count)
+        """Count what was refused."""
         count_drops(self._drops, now)
 
 

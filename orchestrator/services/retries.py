@@ -59,7 +59,7 @@ def retry_failed(rollout: Rollout, now: datetime | None = None) -> Rollout:
         _supersede_reverts(failed, moment)
         _attempt_again(failed, row)
         started = [WaveStatus.RUNNING, WaveStatus.SUCCEEDED]
-        ready_to_send(newest_updates(row).filter(wave__status__in=started), moment)
+        ready_to_send(newest_updates(row, status__in=started), moment)
     rollout.refresh_from_db()
     log.info("rollout_retried", rollout=rollout.pk, deployments=len(failed))
     return rollout

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from orchestrator.models import Deployment, DeploymentPurpose, Rollout
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates
-from orchestrator.services.deployment_changes import DeploymentChanges, locked
+from orchestrator.services.deployment_changes import DeploymentChanges
+from orchestrator.services.locked_deployments import LockedDeployment, locked
+from registry.models import Device, Variant
 from registry.services.pieces import CHUNK, chunks
 
 log = structlog.get_logger(__name__)
@@ -46,20 +48,21 @@ def _to_send_back(rollout: Rollout) -> QuerySet[Deployment]:
         attempt__gt=OuterRef("attempt"),
     )
     taken = same_device.filter(is_open=True).exclude(pk=OuterRef("pk"))
-    return (
-        newest_updates(rollout)
-        .filter(
-            ~Exists(reverted),
-            ~Exists(taken),
-            status__in=_RUNS_THE_NEW,
-            previous__isnull=False,
-            device__installed_id=F("variant_id"),
-        )
-        .exclude(previous__artifact_id=F("variant__artifact_id"))
+    running = Device.objects.filter(pk=OuterRef("device_id"), installed=OuterRef("variant_id"))
+    same_bytes = Variant.objects.filter(
+        pk=OuterRef("previous_id"), artifact__variants=OuterRef("variant_id")
+    )
+    return newest_updates(rollout).filter(
+        Exists(running),
+        ~Exists(reverted),
+        ~Exists(taken),
+        ~Exists(same_bytes),
+        status__in=_RUNS_THE_NEW,
+        previous__isnull=False,
     )
 
 
-def _supersede(deployments: Iterable[Deployment], now: datetime) -> None:
+def _supersede(deployments: Iterable[LockedDeployment], now: datetime) -> None:
     """A soak that is still going on ends here: the way back takes its place."""
     changes = DeploymentChanges(now)
     for deployment in deployments:
@@ -68,7 +71,7 @@ def _supersede(deployments: Iterable[Deployment], now: datetime) -> None:
     changes.write()
 
 
-def send_back(deployments: Sequence[Deployment], now: datetime) -> None:
+def send_back(deployments: Sequence[LockedDeployment], now: datetime) -> None:
     """New deployments in the same waves that carry each device's previous variant."""
     expires_at = now + timedelta(seconds=settings.DEPLOYMENT_EXPIRY_S)
     attempts = last_attempts(deployments)
@@ -87,11 +90,13 @@ def send_back(deployments: Sequence[Deployment], now: datetime) -> None:
         ),
         batch_size=CHUNK,
     )
-    for deployment in deployments:
-        log.info("device_sent_back", device=deployment.device.device_id)
+    if deployments:
+        log.info("devices_sent_back", devices=len(deployments))
 
 
-def last_attempts(deployments: Sequence[Deployment]) -> dict[tuple[int, int], int]:
+def last_attempts(
+    deployments: Sequence[Deployment] | Sequence[LockedDeployment],
+) -> dict[tuple[int, int], int]:
     """The highest attempt by (wave, device) for the given deployments' waves and devices."""
     waves = {deployment.wave_id for deployment in deployments}
     last: dict[tuple[int, int], int] = {}

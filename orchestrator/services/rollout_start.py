@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from orchestrator.models import (
     Deployment,
@@ -122,7 +122,7 @@ def _supersede_older(rollout: Rollout, rows: Sequence[Deployment], now: datetime
     detail = f"taken over by rollout {rollout.pk}"
     for chunk in chunks(taken):
         others = Deployment.objects.filter(is_open=True, device_id__in=chunk)
-        older = others.exclude(wave__rollout=rollout)
+        older = others.exclude(wave__in=Wave.objects.filter(rollout=rollout))
         move_all(older, DeploymentStatus.SUPERSEDED, now, detail=detail)
 
 
@@ -134,5 +134,8 @@ def ready_to_send(deployments: QuerySet[Deployment], now: datetime) -> None:
     pending = deployments.filter(is_open=True, status=DeploymentStatus.PENDING)
     running = Device.objects.filter(pk=OuterRef("device_id")).values("installed_id")
     pending.update(previous_id=Subquery(running[:1]))
-    have_it = pending.filter(device__installed__artifact_id=F("variant__artifact_id"))
+    same_bytes = Device.objects.filter(
+        pk=OuterRef("device_id"), installed__artifact__variants=OuterRef("variant_id")
+    )
+    have_it = pending.filter(Exists(same_bytes))
     move_all(have_it, DeploymentStatus.ALREADY_INSTALLED, now)

@@ -133,7 +133,7 @@ def _policy(rollout: Rollout) -> Policy:
 def _apply(rollout: Rollout, decision: Decision, now: datetime) -> None:
     match decision:
         case StartWave(number):
-            ready_to_send(newest_updates(rollout).filter(wave__number=number), now)
+            ready_to_send(newest_updates(rollout, number=number), now)
             _wave(rollout, number).update(status=WaveStatus.RUNNING, started_at=now)
         case WaveSucceeded(number):
             _wave(rollout, number).update(status=WaveStatus.SUCCEEDED, finished_at=now)
@@ -177,9 +177,8 @@ def settle_ended(rollout: Rollout, now: datetime) -> int:
         return 0
     # Each statement asks anew whether it has ended: a retry may reopen it at any moment, and then
     # neither its new attempts nor its marks are ours.
-    unsent = newest_updates(row).filter(
-        wave__rollout__status__in=_ENDED_EARLY, is_open=True, status__in=BEFORE_INSTALLED
-    )
+    unsent = newest_updates(row, rollout__status__in=_ENDED_EARLY)
+    unsent = unsent.filter(is_open=True, status__in=BEFORE_INSTALLED)
     changes = move_all(unsent, DeploymentStatus.CANCELLED, now, detail=f"rollout {row.status}")
     goes_back = row.status == RolloutStatus.STOPPED and row.revert_on_failure
     if goes_back or row.status == RolloutStatus.ROLLED_BACK:

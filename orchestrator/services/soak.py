@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Avg, F, FloatField, Max, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import NullIf
 
-from orchestrator.models import Deployment, DeviceShadow, Telemetry
+from orchestrator.models import Deployment, DeviceShadow, Telemetry, Wave
 from orchestrator.policy.health import HealthLimits, Vitals, complaints
 from orchestrator.policy.lifecycle import Running, Transition, reconcile
 from orchestrator.protocol.messages import DeploymentStatus
-from orchestrator.services.deployment_changes import DeploymentChanges, locked
+from orchestrator.services.deployment_changes import DeploymentChanges
+from orchestrator.services.locked_deployments import LockedDeployment, digests_of, locked
 from orchestrator.services.reverts import send_back
 from registry.services.pieces import CHUNK, chunks
 
@@ -31,12 +33,13 @@ def settle_soaks(now: datetime) -> int:
             return settled
 
 
-def _settle(deployments: list[Deployment], now: datetime) -> int:
-    shadows = _shadows(deployments)
+def _settle(deployments: list[LockedDeployment], now: datetime) -> int:
+    seen = _seen(deployments)
+    digests = digests_of(deployments)
     ailing = _ailing(deployments)
     changes = DeploymentChanges(now)
     for deployment in deployments:
-        if _went_back(deployment, shadows.get(deployment.device_id)):
+        if _went_back(deployment, digests, seen.get(deployment.device_id)):
             changes.move(deployment, DeploymentStatus.ROLLED_BACK, "reverted", "by its state")
         elif deployment in ailing:
             changes.move(deployment, DeploymentStatus.ROLLED_BACK, "unhealthy", ailing[deployment])
@@ -47,29 +50,36 @@ def _settle(deployments: list[Deployment], now: datetime) -> int:
     return written
 
 
-def _shadows(deployments: list[Deployment]) -> dict[int, DeviceShadow]:
-    ids = [deployment.device_id for deployment in deployments]
-    return {row.device_id: row for row in DeviceShadow.objects.filter(device_id__in=ids)}
+def _seen(deployments: list[LockedDeployment]) -> dict[int, Running]:
+    """By device, what the newest state that was kept says."""
+    devices = {each.device_id for each in deployments}
+    shadows = DeviceShadow.objects.filter(device__pk__one_of=devices)
+    rows = shadows.values_list("device_id", "digest", "sequence")
+    return {device: Running(digest or None, sequence) for device, digest, sequence in rows}
 
 
-def _went_back(deployment: Deployment, shadow: DeviceShadow | None) -> bool:
+def _went_back(
+    deployment: LockedDeployment, digests: Mapping[int, str | None], seen: Running | None
+) -> bool:
     """Whether the newest state that was kept contradicts the installation."""
-    if shadow is None or deployment.variant is None or deployment.sequence is None:
+    if seen is None or deployment.variant_id is None or deployment.sequence is None:
         return False
-    wanted = Running(deployment.variant.artifact_id, deployment.sequence)
-    seen = Running(shadow.digest or None, shadow.sequence)
+    wanted = Running(digests[deployment.variant_id], deployment.sequence)
     return isinstance(reconcile(DeploymentStatus.INSTALLED, wanted, seen), Transition)
 
 
-def _ailing(deployments: list[Deployment]) -> dict[Deployment, str]:
+def _ailing(deployments: list[LockedDeployment]) -> dict[LockedDeployment, str]:
     """Those whose health breaks a limit of their rollout, with what is wrong in words."""
-    limits = {d.pk: health_limits(d.wave.rollout.health) for d in deployments}
-    asked = [d for d in deployments if limits[d.pk] and d.previous_id is not None]
-    ailing: dict[Deployment, str] = {}
+    waves = Wave.objects.filter(pk__in={each.wave_id for each in deployments})
+    limits = {
+        wave: health_limits(health) for wave, health in waves.values_list("pk", "rollout__health")
+    }
+    asked = [d for d in deployments if limits[d.wave_id] and d.previous_id is not None]
+    ailing: dict[LockedDeployment, str] = {}
     for chunk in chunks(asked):
         vitals = _vitals(Deployment.objects.filter(pk__in=[d.pk for d in chunk]))
         for deployment in chunk:
-            found = complaints(limits[deployment.pk], *vitals[deployment.pk])
+            found = complaints(limits[deployment.wave_id], *vitals[deployment.pk])
             if found:
                 ailing[deployment] = "; ".join(found)
     return ailing

@@ -14,12 +14,14 @@ from orchestrator.models import DeviceShadow, Telemetry
 from orchestrator.policy.acknowledgement import Kept, Position, Reached, acknowledged
 from orchestrator.protocol.messages import Acknowledgement, TelemetryPack
 from orchestrator.protocol.topics import TopicKind
-from orchestrator.services.presence import save, shadows_of
+from orchestrator.services.presence import shadows_of
 from orchestrator.services.traffic_drops import Drop, DropReason, count_drop
 from registry.models import Device, DeviceStatus, Variant
+from registry.services.row_sets import update_rows
 
 log = structlog.get_logger(__name__)
 
+_ACKED = ("acked_boot", "acked_sequence")
 LOOK_AHEAD = 1000
 """How many packs beyond the acknowledged one are looked at in one go."""
 
@@ -106,17 +108,19 @@ def _held_from(packs: Iterable[tuple[Device, TelemetryPack]]) -> dict[int, Posit
 def _acknowledge(
     devices: Iterable[Device], held_from: Mapping[int, Position], now: datetime
 ) -> list[tuple[str, Acknowledgement]]:
-    shadows = shadows_of(devices)
-    answers = []
+    shadows = shadows_of(devices, *_ACKED)
+    positions: dict[Device, Position] = {}
     for device in devices:
-        shadow = shadows[device.pk]
-        reached = _reached(shadow, held_from.get(device.pk), now)
+        before = Position(*shadows[device.pk])
+        reached = _reached(device, before, held_from.get(device.pk), now)
         _count_lost(device, reached, now)
-        position = reached.position
-        shadow.acked_boot, shadow.acked_sequence = position.boot, position.sequence
-        answers.append((device.device_id, Acknowledgement(position.boot, position.sequence)))
-    save(shadows.values(), ["acked_boot", "acked_sequence"])
-    return answers
+        positions[device] = reached.position
+    rows = [(device.pk, each.boot, each.sequence) for device, each in positions.items()]
+    update_rows(DeviceShadow, ("device",), _ACKED, rows)
+    return [
+        (device.device_id, Acknowledgement(each.boot, each.sequence))
+        for device, each in positions.items()
+    ]
 
 
 def _count_lost(device: Device, reached: Reached, now: datetime) -> None:
@@ -131,10 +135,11 @@ def _count_lost(device: Device, reached: Reached, now: datetime) -> None:
     count_drop(drop, now, reached.lost)
 
 
-def _reached(shadow: DeviceShadow, held_from: Position | None, now: datetime) -> Reached:
-    before = Position(shadow.acked_boot, shadow.acked_sequence)
+def _reached(
+    device: Device, before: Position, held_from: Position | None, now: datetime
+) -> Reached:
     beyond = Q(boot__gt=before.boot) | Q(boot=before.boot, sequence__gt=before.sequence)
-    rows = Telemetry.objects.filter(beyond, device=shadow.device_id).order_by("boot", "sequence")
+    rows = Telemetry.objects.filter(beyond, device=device).order_by("boot", "sequence")
     columns = rows.values_list("boot", "sequence", "received_at")[:LOOK_AHEAD]
     kept = [Kept(Position(b, s), (now - received).total_seconds()) for b, s, received in columns]
     return acknowledged(before, kept, settings.TELEMETRY_GAP_S, held_from)

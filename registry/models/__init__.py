@@ -7,6 +7,7 @@ from registry.models.graph_change import GraphChange, SubjectKind
 from registry.models.hardware import BoardType, FirmwareBuild, OnboardSensor, Runtime
 from registry.models.measurements import Measurement, Remark
 from registry.models.networks import Artifact, NoArtifact, RegisteredModel, Release, Variant
+from registry.models.one_of import OneOf
 from registry.models.scopes import FleetScope
 from registry.models.techniques import CitedWork, Technique
 from registry.models.things import (
@@ -34,6 +35,7 @@ __all__ = [
     "Measurement",
     "NoArtifact",
     "OnboardSensor",
+    "OneOf",
     "RegisteredModel",
     "Release",
     "Remark",

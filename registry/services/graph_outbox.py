@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from django.db.models import Q
+from django.utils import timezone
 
 from registry.models import CapabilityProfile, Device, GraphChange, SubjectKind, Variant
-from registry.services.pieces import chunks
+from registry.services.row_sets import insert_rows
 
 # In place of a key: every subject of the kind. One row, where a fleet of profiles times a shelf of
 # variants would be thousands.
@@ -44,9 +45,9 @@ def mark_all(marks: Iterable[Mark]) -> None:
 
 
 def _write(marks: Iterable[Mark]) -> None:
-    GraphChange.objects.bulk_create(
-        [GraphChange(kind=kind, subject=subject) for kind, subject in marks], batch_size=1000
-    )
+    now = timezone.now()
+    rows = [(kind.value, subject, now) for kind, subject in marks]
+    insert_rows(GraphChange, ("kind", "subject", "marked_at"), rows)
 
 
 def mark_new(marks: Iterable[Mark]) -> None:
@@ -95,9 +96,10 @@ def _variants_of(owner: Q) -> Iterator[Mark]:
 
 def _judged_by_figures_of(device_ids: Sequence[str]) -> Iterator[Mark]:
     """A figure that was taken on a device holds for the board type that its profile names."""
-    for chunk in chunks(device_ids):
-        variants = Variant.objects.filter(measurements__device__device_id__in=chunk).distinct()
-        yield from ((SubjectKind.VERDICTS, str(pk)) for pk in variants.values_list("pk", flat=True))
+    if device_ids:
+        measured = Variant.objects.filter(measurements__device__device_id__one_of=device_ids)
+        keys = measured.distinct().values_list("pk", flat=True)
+        yield from ((SubjectKind.VERDICTS, str(key)) for key in keys)
 
 
 def _profiles_by(kind: SubjectKind, subject: str) -> Q | None:

@@ -84,21 +84,22 @@ def set_installed(device: Device, variant: Variant | None, at: datetime) -> None
     log.info("installed_set", device=device.device_id, variant=variant.pk if variant else None)
 
 
-@transaction.atomic
-def set_all_installed(running: Mapping[Device, Variant], at: datetime) -> None:
-    """As `set_installed`, for many devices: the queries grow with the variants, not the devices."""
-    known = dict(
-        Device.objects.filter(pk__in=[d.pk for d in running]).values_list("pk", "installed")
-    )
-    by_variant: dict[int, list[Device]] = defaultdict(list)
-    for device, variant in running.items():
-        if known.get(device.pk) != variant.pk:
-            by_variant[variant.pk].append(device)
-    for variant_pk, devices in by_variant.items():
-        rows = Device.objects.filter(pk__in=[device.pk for device in devices])
-        rows.update(installed=variant_pk, installed_at=at)
-        mark_all((SubjectKind.DEVICE, device.device_id) for device in devices)
-        log.info("installed_set", devices=len(devices), variant=variant_pk)
+@transaction.atomic(savepoint=False)
+def set_all_installed(running: Mapping[int, int | None], at: datetime) -> None:
+    """As `set_installed`, for many devices and what each runs, by their keys.
+
+    The queries grow with the variants, not the devices.
+    """
+    known = Device.objects.filter(pk__one_of=running)
+    by_variant: dict[int | None, dict[int, str]] = defaultdict(dict)
+    for key, device_id, installed in known.values_list("pk", "device_id", "installed"):
+        if installed != running[key]:
+            by_variant[running[key]][key] = device_id
+    for variant, devices in by_variant.items():
+        rows = Device.objects.filter(pk__one_of=devices)
+        rows.update(installed=variant, installed_at=at)
+        mark_all((SubjectKind.DEVICE, device_id) for device_id in devices.values())
+        log.info("installed_set", devices=len(devices), variant=variant)
 
 
 @transaction.atomic

@@ -59,7 +59,7 @@ def world(db):
     make_devices(1, CRAMPED)
     release = make_release()
     large, small = release.variants.get(name="large"), release.variants.get(name="small")
-    set_all_installed({roomy[0]: large, snug[0]: small, roomy[1]: small}, NOW)
+    set_all_installed({roomy[0].pk: large.pk, snug[0].pk: small.pk, roomy[1].pk: small.pk}, NOW)
     week_ago = timezone.now() - timedelta(days=7)
     DeviceShadow.objects.create(device=roomy[0], online=True, last_seen_at=timezone.now())
     DeviceShadow.objects.create(device=roomy[1], online=False, last_seen_at=week_ago)
