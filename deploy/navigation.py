@@ -53,6 +53,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _page("Learning tasks", "school", "orchestrator_learningtask"),
             _page("Jobs", "task", "orchestrator_job"),
             _page("MLflow aliases", "label", "orchestrator_mlflowalias"),
+            _page("Offers to compress", "compress", "orchestrator_compressionoffer"),
             _page("Arena reports", "memory_alt", "orchestrator_arenareport"),
             _page("Dropped messages", "block", "orchestrator_droppedmessage"),
         ],

@@ -1,5 +1,16 @@
 """Operations: what goes on in the fleet."""
 
-from orchestrator.admin import aliases, arena, delivery, devices, enrolment, jobs, learning, traffic
+from orchestrator.admin import (
+    aliases,
+    arena,
+    compression,
+    delivery,
+    devices,
+    enrolment,
+    jobs,
+    learning,
+    traffic,
+)
 
-__all__ = ["aliases", "arena", "delivery", "devices", "enrolment", "jobs", "learning", "traffic"]
+__all__ = ["aliases", "arena", "compression", "delivery", "devices", "enrolment", "jobs"]
+__all__ += ["learning", "traffic"]

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from orchestrator.api.aliases import MlflowAliasViewSet
 from orchestrator.api.compliance import ComplianceView
+from orchestrator.api.compressions import CompressionOfferViewSet, CompressionViewSet
 from orchestrator.api.enrolment import KeyRequestViewSet, KnownDeviceViewSet
 from orchestrator.api.observations import (
     DriftAlertViewSet,
@@ -22,6 +23,8 @@ router.register("deployments", DeploymentViewSet, basename="deployment")
 router.register("telemetry", TelemetryViewSet, basename="telemetry")
 router.register("key-requests", KeyRequestViewSet, basename="key-request")
 router.register("known-devices", KnownDeviceViewSet, basename="known-device")
+router.register("compressions", CompressionViewSet, basename="compression")
+router.register("compression-offers", CompressionOfferViewSet, basename="compression-offer")
 router.register("jobs", JobViewSet, basename="job")
 router.register("mlflow-aliases", MlflowAliasViewSet, basename="mlflow-alias")
 router.register("drift-alerts", DriftAlertViewSet, basename="drift-alert")

@@ -75,6 +75,20 @@ class Gap:
     unit: str
     missing: float | None
 
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        need, have = _listed(self.need), _listed(self.have)
+        if self.missing is None:
+            return f"{self.constraint.value}: needs {need}, has {have}"
+        if self.constraint is Constraint.ACCURACY:
+            return f"accuracy: {need} is asked for, {have} is the best known"
+        unit = self.unit
+        return (
+            f"{self.constraint.value}: the least known need is {need} {unit}, there is"
+            f" {have} {unit}: {_listed(self.missing)} {unit} too little"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -199,6 +213,14 @@ def _content(budget: Budget) -> tuple[object, ...]:
         budget.asked,
         budget.board if budget.limits.latency_ms is not None else None,
     )
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "nothing"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return "not known" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _pairs(operators: Mapping[str, int] | None) -> tuple[tuple[str, int], ...] | None:

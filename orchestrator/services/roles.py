@@ -39,6 +39,9 @@ _MODEL_ENGINEER = (
     "add_measurement",
     "change_measurement",
     "add_rollout",
+    "add_job",
+    "change_job",
+    "change_compressionoffer",
 )
 
 _VIEWED = Q(codename__startswith="view_") & ~Q(codename__in=_CONFIDENTIAL)

@@ -14,6 +14,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from orchestrator.services import learning, leases, mlflow_watch, rollouts
+from orchestrator.services.compression_offers import OfferRounds
 from registry.services import graph_sync, thing_directory, thing_events
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ def parts() -> list[Part]:
         Part("graph", lambda now: graph_sync.drain(store, _DRAIN_LIMIT)),
         Part("learning", learning.tick),
         Part("mlflow", mlflow_watch.tick),
+        Part("offers", OfferRounds().tick),
         Part("things", _look_after_things),
     ]
 

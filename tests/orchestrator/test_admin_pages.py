@@ -20,6 +20,7 @@ READ_ONLY = {
     "deployment",
     "telemetry",
     "job",
+    "compressionoffer",
     "driftalert",
     "learningtask",
     "droppedmessage",

@@ -79,7 +79,7 @@ class Search:
             return self._last_resort(left_over)
         if number <= len(self._known):
             return self._known[number - 1]
-        chosen = (left_over or hopeful)[number % len(left_over or hopeful)]
+        chosen = _in_turn(left_over or hopeful, number)
         seed = self._limits.seed * 1000 + number
         return proposal(self._task.space, chosen.budget, self._sensors, self.trials, seed)
 
@@ -150,3 +150,10 @@ class Search:
             on_progress(min(1.0, max(by_count, spent)), f"{doing}: {told}")
 
         return report
+
+
+def _in_turn(standings: Sequence[Standing], number: int) -> Standing:
+    """Whom a trial is for: every second one for whoever is served worst, the others in turn."""
+    if number % 2:
+        return min(standings, key=lambda each: each.accuracy or 0.0)
+    return standings[number // 2 % len(standings)]

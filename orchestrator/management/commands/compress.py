@@ -10,7 +10,7 @@ from rich.table import Table
 
 from orchestrator.management.job_console import see_through
 from orchestrator.models import Job
-from orchestrator.policy.budgets import Gap, Standing
+from orchestrator.policy.budgets import Standing
 from orchestrator.services.compression_orders import Order, OrderError, order_compression
 from orchestrator.services.compression_outcomes import outcome_of
 from registry.management.arguments import size
@@ -76,25 +76,7 @@ def _table(standings: tuple[Standing, ...]) -> Table:
     table = Table("budget", "reach", "variant", "accuracy", "what is missing")
     for each in standings:
         accuracy = "" if each.accuracy is None else f"{each.accuracy:.4f}"
-        gaps = "; ".join(gap_text(gap) for gap in each.gaps)
+        gaps = "; ".join(gap.sentence for gap in each.gaps)
         reach = each.reach.value.replace("_", " ")
         table.add_row(each.budget.name, reach, each.candidate, accuracy, gaps)
     return table
-
-
-def gap_text(gap: Gap) -> str:
-    """The smallest known need, and how much is missing."""
-    if gap.missing is None:
-        return f"{gap.constraint.value}: needs {_listed(gap.need)}, has {_listed(gap.have)}"
-    return (
-        f"{gap.constraint.value}: least known need {_listed(gap.need)} {gap.unit}, has"
-        f" {_listed(gap.have)} {gap.unit}, {_listed(gap.missing)} {gap.unit} too little"
-    )
-
-
-def _listed(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "nothing"
-    if isinstance(value, int | float):
-        return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
-    return "not known" if value is None else str(value)
