@@ -6,34 +6,42 @@ all of it int8, inputs and outputs too, and names that no runtime reads are stri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from torch import nn
 
 from orchestrator.compression.digits import Images
+from orchestrator.compression.evaluation import Int8Classifier
 from orchestrator.compression.quiet import quiet
+from orchestrator.compression.ranges import RangeRule, observed
 from registry.formats.tflite import strip_names
+
+_LEAST = 1e-12  # variance: of an output that is always the same
 
 
 class ConversionError(ValueError):
     """The network cannot become an int8 file; says why, and where one is to blame, which layer."""
 
 
-def convert_int8(network: nn.Module, calibration: Images) -> bytes:
+def convert_int8(
+    network: nn.Module, calibration: Images, rule: RangeRule = RangeRule.NEAREST
+) -> bytes:
     """The stripped int8 .tflite of a network that takes one image (1, ...) of `calibration`.
 
+    `rule` says which ranges of the calibration images the int8 steps are spread over.
     Raises ConversionError for weights or images that are not finite, for no images, for images
     that the network does not take, and for what the converter cannot express.
     """
     _check_weights(network)
     _check_images(network, calibration)
     with quiet():
-        return strip_names(_quantized(_exported(network, calibration), calibration))
+        return strip_names(_quantized(_exported(network, calibration), calibration, rule))
 
 
 def _check_weights(network: nn.Module) -> None:
@@ -68,23 +76,53 @@ def _exported(network: nn.Module, calibration: Images) -> bytes:
         return path.read_bytes()
 
 
-def _quantized(float_model: bytes, calibration: Images) -> bytes:
+def _quantized(float_model: bytes, calibration: Images, rule: RangeRule) -> bytes:
     from ai_edge_quantizer import quantizer, recipe
 
-    quantizing = quantizer.Quantizer(bytearray(float_model), recipe.static_wi8_ai8())
-    ranges = quantizing.calibrate(_calibration_data(float_model, calibration), num_threads=1)
-    return bytes(quantizing.quantize(ranges, enable_progress_report=False).quantized_model)
+    rules = recipe.static_wi8_ai8()
+    files = {}
+    for name, ranges in observed(float_model, rules, _steps(float_model, calibration)).items():
+        if rule in (name, RangeRule.NEAREST):
+            quantizing = quantizer.Quantizer(bytearray(float_model), rules)
+            found = quantizing.quantize(ranges, enable_progress_report=False)
+            files[name] = bytes(found.quantized_model)
+    return files[rule] if rule in files else _nearest(files.values(), float_model, calibration)
 
 
-def _calibration_data(
-    float_model: bytes, calibration: Images
-) -> dict[str, Sequence[dict[str, Any]]]:
+def _nearest(files: Iterable[bytes], float_model: bytes, calibration: Images) -> bytes:
+    wanted = _float_answers(float_model, calibration)
+    return min(files, key=lambda file: _distance(Int8Classifier(file).run(calibration), wanted))
+
+
+def _float_answers(float_model: bytes, images: Images) -> list[Images]:
+    interpreter = _interpreter(float_model)
+    interpreter.allocate_tensors()
+    (taken,) = interpreter.get_input_details()
+    answers = []
+    for image in images:
+        interpreter.set_tensor(taken["index"], image[np.newaxis])
+        interpreter.invoke()
+        given = interpreter.get_output_details()
+        answers.append([interpreter.get_tensor(each["index"])[0] for each in given])
+    return [np.stack(each) for each in zip(*answers, strict=True)]
+
+
+def _distance(answers: list[Images], wanted: list[Images]) -> float:
+    """The mean square of the difference, each output's in units of its own variance, summed."""
+    return sum(
+        float(((ours - theirs) ** 2).mean() / (theirs.var() + _LEAST))
+        for ours, theirs in zip(answers, wanted, strict=True)
+    )
+
+
+def _steps(float_model: bytes, calibration: Images) -> dict[str, Sequence[dict[str, Any]]]:
     """One image a step, under the name that the signature gives its only input."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_content=float_model, experimental_op_resolver_type=resolver)
-    ((signature, names),) = interpreter.get_signature_list().items()
+    ((signature, names),) = _interpreter(float_model).get_signature_list().items()
     (image,) = names["inputs"]
     steps = [{image: calibration[i : i + 1]} for i in range(len(calibration))]
     return {signature: steps}
+
+
+def _interpreter(float_model: bytes) -> Interpreter:
+    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return Interpreter(model_content=float_model, experimental_op_resolver_type=resolver)

@@ -13,6 +13,7 @@ from orchestrator.compression.evaluation import Evaluation, evaluate
 from orchestrator.compression.fitting import FitConfig, fit, float_accuracy, seeded
 from orchestrator.compression.networks import Activation, DigitNetwork, DigitNetworkConfig
 from orchestrator.compression.pruning import PruningConfig, pruned
+from orchestrator.compression.ranges import RangeRule
 
 TASK = "handwritten digits, 8x8 grey images"
 
@@ -191,7 +192,7 @@ def _finished(
     family: FamilyRecipe, name: str, network: DigitNetwork, split: DigitSplit, started: float
 ) -> BuiltVariant:
     recipe = family.variants[name]
-    data = convert_int8(network, split.calibration.images)
+    data = convert_int8(network, split.calibration.images, RangeRule.AVERAGED)
     return BuiltVariant(
         name=name,
         data=data,

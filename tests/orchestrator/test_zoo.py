@@ -44,6 +44,15 @@ def test_a_narrower_one_is_smaller(name: str):
     assert sizes == sorted(set(sizes))
 
 
+@pytest.mark.parametrize(("name", "count"), [("sine", 1_153), ("cct-2-3x2", 283_723)])
+def test_it_is_as_large_as_its_source_says(name: str, count: int):
+    assert parameters(ZOO[name].build(1.0)) == count
+
+
+def test_the_tiny_transformer_is_tiny():
+    assert parameters(ZOO["tiny-transformer"].build(1.0)) <= 6_500
+
+
 def test_an_unknown_name_is_answered_with_those_that_there_are():
     with pytest.raises(ValueError, match="no network 'resnet' in the zoo; there are .*digit-cnn"):
         zoo_entry("resnet")

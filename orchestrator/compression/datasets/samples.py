@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
+
+from ontology.facts import SensorNeed
 
 Floats = npt.NDArray[np.float32]
 Targets = npt.NDArray[Any]
@@ -50,15 +52,15 @@ class Split:
 class DataSet:
     """A kind of data: what a sample is, whose it is, and how to come by it.
 
-    `shape` is that of one input. `sensor` is what a device needs to take one, in the words of the
-    registry. `load` takes the folder of downloaded data (None where there is none) and a seed, and
-    gives the same parts for the same seed; `held_out_by` says what no two parts share. `folder` is
-    its place in that folder, empty for what comes with a package or is drawn here.
+    `shape` is that of one input, `sensors` what a device needs to take one. `load` takes the folder
+    of downloaded data (None where there is none) and a seed, and gives the same parts for the same
+    seed; `held_out_by` says what no two parts share. `folder` is its place in that folder, empty
+    for what comes with a package or is drawn here.
     """
 
     name: str
     shape: tuple[int, ...]
-    sensor: Mapping[str, Any]
+    sensors: tuple[SensorNeed, ...]
     load: Callable[[Path | None, int], Split]
     source: str
     licence: str

@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from orchestrator.compression.zoo import digit_cnn
+from orchestrator.compression.zoo import (
+    anomaly_autoencoder,
+    compact_transformer,
+    digit_cnn,
+    ds_cnn,
+    gesture_cnn,
+    presence_mlp,
+    sine,
+    tiny_transformer,
+)
 from orchestrator.compression.zoo.entry import ZooEntry
 
-ZOO: Mapping[str, ZooEntry] = MappingProxyType({entry.name: entry for entry in (digit_cnn.ENTRY,)})
+_MODULES = (
+    sine,
+    digit_cnn,
+    ds_cnn,
+    tiny_transformer,
+    compact_transformer,
+    gesture_cnn,
+    presence_mlp,
+    anomaly_autoencoder,
+)
+
+ZOO: Mapping[str, ZooEntry] = MappingProxyType(
+    {module.ENTRY.name: module.ENTRY for module in _MODULES}
+)
 
 
 def zoo_entry(name: str) -> ZooEntry:
