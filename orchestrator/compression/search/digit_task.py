@@ -13,6 +13,7 @@ from orchestrator.compression.family import Recipe, Scratch, digit_family
 from orchestrator.compression.fitting import FitConfig, fit, float_accuracy, seeded
 from orchestrator.compression.networks import Activation, DigitNetwork, DigitNetworkConfig
 from orchestrator.compression.pruning import PruningConfig, pruned
+from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole, key
 from orchestrator.compression.search.task import OnEpoch, Trained
 
@@ -71,6 +72,11 @@ class DigitBench:
     def calibration(self) -> Floats:
         """100 images that are in no other part."""
         return self._split.calibration.images
+
+    @property
+    def ranges(self) -> RangeRule:
+        """As the family is quantized."""
+        return RangeRule.AVERAGED
 
     def untrained(self, choice: Choice) -> nn.Module:
         """Pruning takes as many channels of random weights as of trained ones."""

@@ -101,7 +101,7 @@ class Search:
         number = len(self.trials)
         report = self._reporter(on_progress, number)
         report(0.0, "measuring")
-        untrained = convert_int8(bench.untrained(choice), bench.calibration[:1])
+        untrained = convert_int8(bench.untrained(choice), bench.calibration[:1], bench.ranges)
         footprint = footprint_of(untrained, self._boards)
         if number == 0 or not self._may_serve(footprint):
             seconds = time.monotonic() - began
@@ -117,7 +117,7 @@ class Search:
             choice, self._seed(choice), lambda share: report(0.1 + 0.7 * share, "training")
         )
         report(0.8, "converting")
-        data = convert_int8(made.network, bench.calibration)
+        data = convert_int8(made.network, bench.calibration, bench.ranges)
         report(0.9, "evaluating")
         return Trial(
             number=len(self.trials),

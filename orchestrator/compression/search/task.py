@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from orchestrator.compression.evaluation import Floats
+from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, Space
 
 OnEpoch = Callable[[float], None]
@@ -31,6 +32,10 @@ class Workbench(Protocol):
     @property
     def calibration(self) -> Floats:
         """Inputs that int8 ranges are fitted to, (n, ...)."""
+
+    @property
+    def ranges(self) -> RangeRule:
+        """Which ranges of those inputs int8 steps are spread over."""
 
     def untrained(self, choice: Choice) -> nn.Module:
         """The network of a choice with any weights: it is as large as the trained one will be."""
