@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 
@@ -15,7 +14,9 @@ def _page(title: str, icon: str, name: str) -> dict[str, Any]:
 
 def mlflow_address(request: HttpRequest) -> str:
     """Where this installation's experiments are tracked."""
-    return settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}/"
+    from orchestrator.services import mlflow_server  # it needs the apps, which settings come before
+
+    return mlflow_server.mlflow_address()
 
 
 NAVIGATION: list[dict[str, Any]] = [

@@ -260,6 +260,7 @@ LEARNING_RATE = float_setting("TINYFLEET_LEARNING_RATE", 0.05)
 LEARNING_SAMPLES = int_setting("TINYFLEET_LEARNING_SAMPLES", 300)
 LEARNING_EXPIRY_S = int_setting("TINYFLEET_LEARNING_EXPIRY_S", 3600)
 TICK_S = float_setting("TINYFLEET_TICK_S", 0.5)
+COMMIT = text_setting("TINYFLEET_COMMIT", "")  # else Git is asked, where there is a repository
 JOB_LEASE_S = int_setting("TINYFLEET_JOB_LEASE_S", 60)
 JOB_RETRY_S = float_setting("TINYFLEET_JOB_RETRY_S", 30.0)
 JOB_MAX_ATTEMPTS = int_setting("TINYFLEET_JOB_MAX_ATTEMPTS", 3)

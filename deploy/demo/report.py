@@ -16,6 +16,7 @@ from deploy.accounts import ADMINISTRATOR
 from deploy.demo.figures import Refusal
 from deploy.demo.run import Demonstration
 from orchestrator.models import Deployment
+from orchestrator.services.mlflow_server import mlflow_address
 from registry.models import Measurement
 
 MEGABYTE = 1_000_000
@@ -58,12 +59,11 @@ def show_answer(run: Demonstration, console: Console) -> None:
 def show_addresses(console: Console) -> None:
     """Where the running installation can be looked at."""
     web = f"http://{settings.WEB_HOST}:{settings.WEB_PORT}"
-    mlflow = settings.MLFLOW_URL or f"http://{settings.MLFLOW_HOST}:{settings.MLFLOW_PORT}"
     table = Table(title="Look around", show_header=False)
     table.add_row("Admin", f"{web}/admin/")
     table.add_row("SPARQL", f"{web}/sparql")
     table.add_row("API", f"{web}/api/docs/")
-    table.add_row("MLflow", mlflow)
+    table.add_row("MLflow", mlflow_address())
     table.add_row("Sign in as", f"{ADMINISTRATOR}, password in {settings.KEYS_DIR}/admin-password")
     console.print(table)
 

@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 from ontology.matching import explain
 from orchestrator.admin.confirmation import ask_of_membership, row_key
 from orchestrator.admin.device_filter import DeviceFilter
+from orchestrator.admin.origin import origin_of
 from orchestrator.models import ArenaReport, Deployment, DeviceShadow, KeyRequest
 from orchestrator.protocol.enrolment import key_fingerprint
 from orchestrator.services import enrolment
@@ -58,8 +59,9 @@ class DeviceAdmin(ReadOnlyAdmin):
     search_fields += ["registration__thing_id"]
     list_select_related = ["profile__board", "installed__release__model", "shadow"]
     fields = ["device_id", "iri", "thing", "description", "status", "profile", "fleets"]
-    fields += ["key", "installed", "what_fits", "td"]
-    readonly_fields = ["thing", "key", "what_fits", "td"]  # a form would change its line ends
+    fields += ["key", "installed", "origin", "what_fits", "td"]
+    # A form would change the line ends of a description.
+    readonly_fields = ["thing", "key", "origin", "what_fits", "td"]
     inlines = [ShadowInline, DeploymentInline, ArenaReportInline]
     actions_detail = ["accept", "reject", "revoke"]
 
@@ -117,6 +119,13 @@ class DeviceAdmin(ReadOnlyAdmin):
             held = [explain(reason) for reason in verdict.reasons if reason.holds is not True]
             rows.append((link_to(variant), verdict.answer.value.replace("_", " "), "; ".join(held)))
         return format_html_join("", "<div>{} — <b>{}</b> {}</div>", rows)
+
+    @display(description="Where that comes from")
+    def origin(self, device: Device) -> str:
+        """From what it runs to all that one needs to make that again."""
+        if device.installed is None:
+            return "–"
+        return format_html_join("", "<div>{}: {}</div>", origin_of(device.installed))
 
     def has_admit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return may_change_device(request.user, row_key(object_id))

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from orchestrator.compression.search.catalogue import TASKS, TaskEntry
+from orchestrator.gateways.code_version import code_commit
 from orchestrator.models import CompressionTrial, Job
 from orchestrator.policy.budgets import Reach
 from orchestrator.services.compression_budgets import budgets_of, profiles_of
@@ -120,7 +121,7 @@ def _release(job: Job, order: Order, entry: TaskEntry, found: Outcome) -> Releas
         return None
     release = _opened(job, order, entry)
     for row in job.trials.filter(number__in=found.released).select_related("artifact"):
-        _register(release, row, entry)
+        _register(release, row, entry, order.seed)
     return release
 
 
@@ -140,7 +141,7 @@ def _opened(job: Job, order: Order, entry: TaskEntry) -> Release:
     return release
 
 
-def _register(release: Release, row: CompressionTrial, entry: TaskEntry) -> Variant:
+def _register(release: Release, row: CompressionTrial, entry: TaskEntry, seed: int) -> Variant:
     """Registering again what an earlier attempt registered changes nothing."""
     assert row.artifact is not None  # only trained trials are released
     with row.artifact.file.open("rb") as file:
@@ -153,7 +154,8 @@ def _register(release: Release, row: CompressionTrial, entry: TaskEntry) -> Vari
         accuracy=row.accuracy,
         technique=row.technique,
     )
-    variant.training = {**row.params, "trial": row.number, "seconds": round(row.seconds, 2)}
+    variant.training = {"seed": seed, "commit": code_commit(), **row.params}
+    variant.training |= {"trial": row.number, "seconds": round(row.seconds, 2)}
     variant.training |= {"float_accuracy": row.float_accuracy}
     with transaction.atomic():
         variant.save(update_fields=["training"])

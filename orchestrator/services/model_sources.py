@@ -17,7 +17,7 @@ from orchestrator.gateways.mlflow_models import (
     ModelVersion,
     RemoteFile,
 )
-from orchestrator.services.mlflow_server import mlflow_url
+from orchestrator.services.mlflow_server import mlflow_address, mlflow_url
 from registry.formats.errors import FormatError
 from registry.formats.model_file import FILE_SUFFIXES, files_beside, whole_file
 
@@ -74,7 +74,7 @@ def fetch_model(reference: ModelReference, file: str = "") -> FetchedModel:
     Raises ModelSourceError where MLflow does not answer, or not within MLFLOW_FETCH_TIMEOUT_S, has
     no such version, or the version has no such file or one larger than ARTIFACT_MAX_BYTES.
     """
-    url, deadline_s = mlflow_url(), settings.MLFLOW_FETCH_TIMEOUT_S
+    url, shown, deadline_s = mlflow_url(), mlflow_address(), settings.MLFLOW_FETCH_TIMEOUT_S
     try:
         with MlflowModels(url, settings.NETWORK_TIMEOUT_S, deadline_s) as models:
             version = _version(models, reference)
@@ -83,15 +83,15 @@ def fetch_model(reference: ModelReference, file: str = "") -> FetchedModel:
             data = _whole(_Folder(models, version, files), chosen)
     except MlflowTooSlow as error:
         raise ModelSourceError(
-            f"MLflow at {url} has not given the model within {deadline_s:g} s; try again when it is"
-            " faster, or raise TINYFLEET_MLFLOW_FETCH_TIMEOUT_S"
+            f"MLflow at {shown} has not given the model within {deadline_s:g} s; try again when it"
+            " is faster, or raise TINYFLEET_MLFLOW_FETCH_TIMEOUT_S"
         ) from error
     except MlflowUnreachable as error:
         raise ModelSourceError(
-            f"MLflow at {url} does not answer; set TINYFLEET_MLFLOW_URL to a server that does"
+            f"MLflow at {shown} does not answer; set TINYFLEET_MLFLOW_URL to a server that does"
         ) from error
     except MlflowRefused as error:
-        raise ModelSourceError(f"MLflow at {url} refuses: {error}") from error
+        raise ModelSourceError(f"MLflow at {shown} refuses: {error}") from error
     except FormatError as error:
         raise ModelSourceError(f"{chosen.path} of {version}: {error}") from error
     log.info("model_fetched", version=str(version), path=chosen.path, size_bytes=len(data))

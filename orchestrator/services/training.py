@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.db import transaction
 
+from orchestrator.gateways.code_version import code_commit
 from orchestrator.models import Job
 from orchestrator.services import jobs
 from orchestrator.services.mlflow_sync import LOG_RELEASE, log_release
@@ -85,6 +86,7 @@ def _register(release: Release, built: BuiltVariant) -> Variant:
     )
     variant.training = {
         **built.params,
+        "commit": code_commit(),
         "float_accuracy": built.float_accuracy,
         "seconds": round(built.seconds, 2),
     }

@@ -112,10 +112,23 @@ class VariantAdmin(NotAddedHere):
     search_fields = ["name", "release__model__name", "artifact__sha256"]
     list_select_related = ["release__model", "artifact"]
     readonly_fields = ["release", "name", "artifact", "operators", "dtypes", "description"]
+    readonly_fields += ["seed", "commit", "data"]
     inlines = [MeasurementInline, RemarkInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
         return super().get_queryset(request).prefetch_related("measurements")
+
+    @display(description="Data")
+    def data(self, variant: Variant) -> str:
+        return variant.release.data_source or "–"
+
+    @display(description="Seed")
+    def seed(self, variant: Variant) -> str:
+        return "–" if variant.seed is None else str(variant.seed)
+
+    @display(description="Commit")
+    def commit(self, variant: Variant) -> str:
+        return variant.commit or "–"
 
     @display(description="File", ordering="artifact__size_bytes")
     def size(self, variant: Variant) -> str:

@@ -177,6 +177,10 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
     variant = serializers.CharField(source="__str__", help_text="model/release/name")
     model = serializers.CharField(source="release.model.name")
     release = serializers.IntegerField(source="release.number")
+    release_id = serializers.IntegerField()
+    data_source = serializers.CharField(source="release.data_source")
+    seed = serializers.IntegerField(allow_null=True, help_text="null: not known")
+    commit = serializers.CharField(help_text="Of the code that trained it; empty: not known")
     sha256 = serializers.CharField(source="artifact_id", allow_null=True)
     size_bytes = serializers.IntegerField(source="artifact.size_bytes", allow_null=True)
     operators = OperatorsField(allow_null=True)
@@ -193,6 +197,7 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
             "variant",
             "model",
             "release",
+            "release_id",
             "name",
             "iri",
             "sha256",
@@ -206,6 +211,10 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
             "technique",
             "measurements",
             "remarks",
+            "data_source",
+            "seed",
+            "commit",
+            "mlflow_model",
             "mlflow_version",
             "mlflow_run_id",
             "created_at",
@@ -220,9 +229,10 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
 
 
 class VariantDetailSerializer(VariantSerializer):
-    """One artifact with the description that was read from its bytes."""
+    """One artifact with the description that was read from its bytes, and how it was made."""
 
     description = ObjectField()
+    training = ObjectField(help_text="How it was made, whatever its trainer says of it")
 
     class Meta(VariantSerializer.Meta):
-        fields = (*VariantSerializer.Meta.fields, "description")
+        fields = (*VariantSerializer.Meta.fields, "description", "training")

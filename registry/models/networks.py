@@ -152,6 +152,18 @@ class Variant(models.Model):
         return self.mlflow_model or self.release.model.name
 
     @property
+    def seed(self) -> int | None:
+        """From which its training can be done again; None where it is not known."""
+        seed = self.training.get("seed")
+        return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
+
+    @property
+    def commit(self) -> str:
+        """Of the code that trained it; empty where it is not known."""
+        commit = self.training.get("commit")
+        return commit if isinstance(commit, str) else ""
+
+    @property
     def delivered(self) -> Artifact:
         """The artifact that devices are sent; NoArtifact where there is none."""
         if self.artifact is None:

@@ -44,6 +44,7 @@ def describe_variant(variant: Variant) -> Description:
     subject.is_to("tf:ofRelease", iri_of(variant.release)).has("tf:precision", variant.precision)
     subject.has("tf:mlflowVersion", variant.mlflow_version)
     subject.has("tf:mlflowRun", variant.mlflow_run_id).has("dcterms:created", variant.created_at)
+    subject.has("tf:seed", variant.seed).has("tf:commit", variant.commit)
     need = need_of(variant)
     describe_need(subject, need)
     _describe_as_published(subject, variant, need)

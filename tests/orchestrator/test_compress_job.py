@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from orchestrator.compression.search import engine
+from orchestrator.gateways.code_version import code_commit
 from orchestrator.models import CompressionTrial, Job, JobStatus
 from orchestrator.policy.pareto import front
 from orchestrator.services import jobs
@@ -58,6 +59,9 @@ def test_the_release_holds_what_serves_and_nothing_that_is_dominated(fleet) -> N
     release = Release.objects.get(pk=job.result["release"])
     assert release.model.task == "sizes, for tests"
     names = set(release.variants.values_list("name", flat=True))
+    assert {(row.seed, row.commit) for row in release.variants.all()} == {
+        (job.payload.get("seed", 0), code_commit())
+    }
     served = {each["variant"] for each in job.result["standings"]} - {None}
     assert served <= names
     chosen = choose_variants(release, Device.objects.all())

@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from orchestrator.gateways.code_version import code_commit
 from orchestrator.models import Job, JobStatus
 from orchestrator.services import jobs
 from orchestrator.services.job_functions import JOB_FUNCTIONS
@@ -50,6 +51,7 @@ def test_it_registers_every_variant_with_what_it_needs() -> None:
         (sensor,) = need.sensors or ()
         assert (sensor.kind, sensor.shape) == ("camera", (8, 8, 1))
         assert variant.training["seed"] == 0
+        assert variant.commit == code_commit()
         assert variant.training["fit_epochs"] == 1
 
 

@@ -140,6 +140,24 @@ def test_where_a_variant_came_from(store, world):
     assert rows[0]["run"] == "run1"
 
 
+def test_where_what_a_device_runs_comes_from(world):
+    world.large.training = {"seed": 7, "commit": "0f" * 20}
+    world.large.mlflow_run_id = "run2"
+    world.large.save()
+    store = MemoryStore()
+    drain(store)
+    [row] = answers(store, "origin", device=device("kitchen"))
+    assert (row["name"], row["releaseName"]) == ("words/1/large", "words release 1")
+    assert (row["run"], row["releaseRun"], row["commit"]) == ("run2", "run1", "0f" * 20)
+    assert (row["data"], row["seed"]) == ("spoken digits", 7)
+
+
+def test_an_origin_of_which_little_is_known_still_leads_to_the_release(store):
+    [row] = answers(store, "origin", device=device("kitchen"))
+    assert row["releaseName"] == "words release 1"
+    assert not {"run", "commit", "seed"} & row.keys()
+
+
 def test_what_is_installed_where(store):
     rows = answers(store, "installed")
     assert [(row["deviceName"], row["variantName"]) for row in rows] == [
