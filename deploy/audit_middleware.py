@@ -1,7 +1,8 @@
 """Every request that may change something leaves an entry in the audit trail.
 
 One place for the admin, REST and the Things directory: a view that is added later is audited from
-its first day. What a view knows better than a status tells it by `request.audit_refusal`.
+its first day. What a view knows better than a status tells it by `request.audit_refusal`; one that
+has only read something, whatever its method, sets `request.audit_reading`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _is_act(request: HttpRequest) -> bool:
 
 def _note(request: HttpRequest, response: HttpResponseBase) -> None:
     found = _match(request) if _is_act(request) else None
-    if found is None:
+    if found is None or getattr(request, "audit_reading", False):
         return
     act = _act(request, response, found)
     if request.user.is_authenticated or act.outcome is not AuditOutcome.REFUSED:

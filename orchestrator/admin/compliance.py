@@ -60,6 +60,7 @@ def _of_model(request: HttpRequest, model: RegisteredModel) -> dict[str, Any]:
     page = Paginator(rows, _ON_A_PAGE).get_page(request.GET.get("page"))
     return {
         "release": found.release_name,
+        "bring_up": _new_rollout(request, found),
         "figures": _figures(found, model),
         "table": _table(page),
         "page": page,
@@ -80,6 +81,15 @@ def _figures(found: Compliance, model: RegisteredModel) -> list[dict[str, Any]]:
     ]
     reach = {"name": "are out of reach", "value": f"{found.unreachable:,}"}
     return [*figures, {**reach, "href": _address(model=model.name)}]
+
+
+def _new_rollout(request: HttpRequest, found: Compliance) -> str:
+    """Where a rollout of the release begins, for who may make one and has a reason to."""
+    late = found.counts[Standing.BEHIND] + found.counts[Standing.WITHOUT]
+    if not late or not request.user.has_perm("orchestrator.add_rollout"):
+        return ""
+    wanted = urlencode({"release": found.release_name})
+    return f"{reverse('admin:orchestrator_rollout_add')}?{wanted}"
 
 
 def _table(page: Page[DeviceStanding]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
 from orchestrator.admin.confirmation import ask_first
+from orchestrator.admin.new_rollout import new_rollout, saved_dry_run
 from orchestrator.models import Deployment, DeploymentEvent, Rollout, Wave
 from orchestrator.services import rollouts
 from orchestrator.services.approvals import approve
@@ -57,7 +58,7 @@ class RolloutAdmin(ReadOnlyAdmin):
     search_fields = ["name"]
     list_select_related = ["release__model", "variant__release__model", "created_by"]
     inlines = [WaveInline]
-    actions_detail = ["approve", "start", "pause", "resume", "abort", "retry_failed"]
+    actions_detail = ["dry_run", "approve", "start", "pause", "resume", "abort", "retry_failed"]
     actions_detail += ["roll_back"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rollout]:
@@ -85,6 +86,15 @@ class RolloutAdmin(ReadOnlyAdmin):
         """Whoever made it, or what proposed it."""
         return str(rollout.created_by or rollout.proposal or "–")
 
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("orchestrator.add_rollout")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Made by a form of its own, which shows what it would do before it is saved."""
+        return new_rollout(self, request)
+
     def has_steer_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("orchestrator.change_rollout")
 
@@ -95,8 +105,14 @@ class RolloutAdmin(ReadOnlyAdmin):
         """Only what its present status allows: a button that can only be refused is none."""
         rollout = Rollout.objects.filter(pk=object_id).first()
         allowed = possible_orders(rollout) if rollout is not None else frozenset()
+        if rollout is not None and rollout.started_at is None:
+            allowed |= {"dry_run"}
         buttons = super().get_actions_detail(request, object_id)
         return [button for button in buttons if button.path.strip("/") in allowed]
+
+    @action(description="Dry run", icon="preview", permissions=["view"])
+    def dry_run(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return saved_dry_run(self, request, object_id)
 
     @action(description="Approve", icon="verified_user", permissions=["approve"])
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import django_filters
@@ -29,7 +29,8 @@ from orchestrator.api.rollout_serializers import (
 from orchestrator.models import Deployment, DeploymentPurpose, Rollout, RolloutStatus
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services import rollouts
-from orchestrator.services.expected_time import expected_time
+from orchestrator.services.plan_summaries import summarise
+from orchestrator.services.plans import Assignment
 from orchestrator.services.rollouts import Plan, RolloutError
 from orchestrator.services.steering import steer
 from registry.api.filters import WholeNumberFilter
@@ -129,7 +130,8 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
 
     def _plan_page(self, rollout: Rollout, planned: Plan) -> Response:
         page = self.paginate_queryset(planned.assignments)  # type: ignore[arg-type]
-        return Response(PlanSerializer(plan_summary(rollout, planned, page or [])).data)
+        plan = plan_json(rollout, planned, _user(self.request), page or [])
+        return Response(PlanSerializer(plan).data)
 
     @extend_schema(request=None, responses=RolloutDetailSerializer)
     @action(detail=True, methods=["post"], permission_classes=[ApprovingPermissions])
@@ -201,19 +203,22 @@ def _user(request: Request) -> Any:
     return request.user if request.user.is_authenticated else None
 
 
-def plan_summary(rollout: Rollout, planned: Plan, page: list[Any]) -> dict[str, Any]:
+def plan_json(rollout: Rollout, planned: Plan, user: Any, page: list[Assignment]) -> dict[str, Any]:
     """A plan as PlanSerializer shows it, with one page of its assignments."""
-    expected = expected_time(rollout, planned)
-    waves = Counter(share.wave for share in planned.updates)
+    summary = summarise(rollout, planned)
     return {
-        "devices": len(planned.assignments),
-        "outcomes": dict(Counter(share.outcome.value for share in planned.assignments)),
-        "variants": dict(Counter(str(share.variant) for share in planned.updates)),
-        "waves": [waves[number] for number in range(1, max(waves, default=0) + 1)],
-        "download_bytes": planned.download_bytes,
-        "published_bytes": planned.published_bytes,
-        "expected_s": expected.seconds if expected else None,
-        "expected_from": expected.updates if expected else 0,
+        "devices": summary.devices,
+        "refusal": rollouts.objection(rollout, planned, user),
+        "outcomes": summary.outcomes,
+        "variants": {each.name: each.devices for each in summary.variants},
+        "waves": [each.devices for each in summary.waves],
+        "refused": [asdict(each) for each in summary.refused],
+        "download_bytes": summary.download_bytes,
+        "published_bytes": summary.published_bytes,
+        "expected_s": summary.expected.seconds if summary.expected else None,
+        "expected_from": summary.expected.updates if summary.expected else 0,
+        "offline": summary.offline,
+        "taken_over": [asdict(each) for each in summary.taken_over],
         "assignments": page,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 
 from rich.console import Group, RenderableType
@@ -15,8 +14,9 @@ from orchestrator.models import Rollout
 from orchestrator.policy.lifecycle import FINAL
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.selectors.rollouts import newest_updates, wave_status_counts
-from orchestrator.services.expected_time import expected_time
-from orchestrator.services.plans import Assignment, Plan
+from orchestrator.services.plan_summaries import PlanSummary, summarise
+from orchestrator.services.plans import Plan
+from orchestrator.services.rollouts import objection
 
 _STYLE = {
     DeploymentStatus.CONFIRMED: "green",
@@ -72,32 +72,33 @@ def _troubles(rollout: Rollout) -> list[Text]:
 
 def plan_tables(rollout: Rollout, plan: Plan) -> RenderableType:
     """Who would get what, who nothing and why, what it costs and how long it takes."""
+    summary = summarise(rollout, plan)
     table = Table()
     table.add_column("variant")
     table.add_column("devices", justify="right")
     table.add_column("bytes each", justify="right")
-    sizes = {str(share.variant): share.download_bytes for share in plan.updates}
-    for variant, count in Counter(str(share.variant) for share in plan.updates).most_common():
-        table.add_row(escape(variant), f"{count:,}", f"{sizes[variant]:,}")
-    parts: list[RenderableType] = [Text(_headline(plan)), table, Text(_time(rollout, plan))]
-    has_it = plan.with_outcome(DeploymentStatus.ALREADY_INSTALLED)
-    if has_it:
-        parts.append(Text(f"{len(has_it):,} devices have it already.", style="green"))
-    parts += _refusals(plan.refused)
+    for each in summary.variants:
+        table.add_row(escape(each.name), f"{each.devices:,}", f"{each.bytes_each:,}")
+    parts: list[RenderableType] = [Text(_headline(summary)), table, Text(_time(summary))]
+    if has_it := summary.count(DeploymentStatus.ALREADY_INSTALLED):
+        parts.append(Text(f"{has_it:,} devices have it already.", style="green"))
+    parts += _beside(summary) + _refusals(summary)
+    if why := objection(rollout, plan, rollout.created_by):
+        parts.append(Text(f"It would be refused: {why}", style="red"))
     return Group(*parts)
 
 
-def _headline(plan: Plan) -> str:
-    waves = Counter(share.wave for share in plan.updates)
-    sizes = ", ".join(f"{waves[number]:,}" for number in sorted(waves))
+def _headline(summary: PlanSummary) -> str:
+    updates = sum(wave.devices for wave in summary.waves)
+    sizes = ", ".join(f"{wave.devices:,}" for wave in summary.waves)
     return (
-        f"{len(plan.updates):,} of {len(plan.assignments):,} devices in waves of {sizes or '0'}; "
-        f"{plan.download_bytes:,} B to fetch, {plan.published_bytes:,} B to publish"
+        f"{updates:,} of {summary.devices:,} devices in waves of {sizes or '0'}; "
+        f"{summary.download_bytes:,} B to fetch, {summary.published_bytes:,} B to publish"
     )
 
 
-def _time(rollout: Rollout, plan: Plan) -> str:
-    expected = expected_time(rollout, plan)
+def _time(summary: PlanSummary) -> str:
+    expected = summary.expected
     if expected is None:
         return "How long it takes is not known: no update has come through yet."
     return (
@@ -106,10 +107,16 @@ def _time(rollout: Rollout, plan: Plan) -> str:
     )
 
 
-def _refusals(refused: list[Assignment]) -> list[Text]:
-    reasons = Counter(share.detail for share in refused)
-    examples = {share.detail: share.device.device_id for share in reversed(refused)}
+def _beside(summary: PlanSummary) -> list[Text]:
+    offline = f"{summary.offline:,} of them are offline now; they get it when they come back."
+    return [Text(offline)] * bool(summary.offline) + [
+        Text(f"{older.devices:,} are taken over from rollout {older.rollout} {older.name!r}.")
+        for older in summary.taken_over
+    ]
+
+
+def _refusals(summary: PlanSummary) -> list[Text]:
     return [
-        Text(f"{count:,} get nothing, e.g. {examples[detail]}: {detail}", style="yellow")
-        for detail, count in reasons.most_common(_SHOWN)
+        Text(f"{each.devices:,} get nothing, e.g. {each.example}: {each.why}", style="yellow")
+        for each in summary.refused[:_SHOWN]
     ]

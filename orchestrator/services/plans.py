@@ -130,10 +130,11 @@ def check_plan(rollout: Rollout, planned: Plan) -> None:
     if len(planned.refused) == len(planned.assignments):
         what = rollout.release or rollout.variant
         first = planned.refused[0]
-        raise RolloutError(
+        why = (
             f"Nothing of {what} fits any of the {len(planned.assignments)} devices; "
             f"e.g. {first.device.device_id}: {first.detail}."
         )
+        raise RolloutError(why, {"release" if rollout.release is not None else "variant": why})
     check_room(share.device.pk for share in planned.updates)
 
 

@@ -128,6 +128,17 @@ def check_order(
     check_own(user, (share.device.pk for share in planned.assignments))
 
 
+def objection(
+    rollout: Rollout, planned: Plan, user: User | None, now: datetime | None = None
+) -> str:
+    """The sentence with which `check_order` would refuse it; empty where it would not."""
+    try:
+        check_order(rollout, planned, user, now)
+    except RolloutError as error:
+        return str(error)
+    return ""
+
+
 def create_rollout(
     name: str,
     *,

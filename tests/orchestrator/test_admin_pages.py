@@ -16,7 +16,6 @@ from registry.models import BoardType, CapabilityProfile, Device, RegisteredMode
 
 READ_ONLY = {
     "auditentry",
-    "rollout",
     "deployment",
     "telemetry",
     "job",

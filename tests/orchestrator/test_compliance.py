@@ -144,6 +144,7 @@ def test_in_the_admin(world, admin_client, client):
         assert words in page.replace("\xa0", " "), words
     behind = admin_client.get("/admin/compliance/", {"standing": "behind"}).content.decode()
     assert "roomy-001" in behind and "roomy-000" not in behind
+    assert "/admin/orchestrator/rollout/add/?release=digits%2F1" in page, "the way up to date"
     assert client.get("/admin/compliance/").status_code == 302
 
 
