@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from orchestrator.compression.evaluation import Floats
+from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search import catalogue, engine
 from orchestrator.compression.search.catalogue import TaskEntry
 from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole
@@ -58,6 +59,7 @@ class SizesTask:
 
 class SizesBench:
     calibration: Floats = np.zeros((1, INPUTS), np.float32)
+    ranges = RangeRule.NEAREST
 
     def untrained(self, choice: Choice) -> nn.Module:
         return Dense(int(choice["width"]), seed=0)
@@ -76,7 +78,7 @@ def accuracy_of(width: int) -> float:
     return 1 - 1 / (1 + width)
 
 
-def convert(network: nn.Module, calibration: Floats) -> bytes:
+def convert(network: nn.Module, calibration: Floats, rule: RangeRule) -> bytes:
     """In place of the converter, which takes seconds."""
     assert isinstance(network, Dense)
     return small_network(INPUTS, network.width, network.seed)

@@ -102,11 +102,11 @@ def test_the_search_goes_on_where_its_worker_was_killed(fleet, monkeypatch) -> N
     job = ordered()
     convert, died = engine.convert_int8, []
 
-    def dying(network, calibration):
+    def dying(network, calibration, rule):
         if job.trials.count() == 4 and not died:
             died.append(True)
             raise SystemExit  # as a killed worker: nothing is noted any more
-        return convert(network, calibration)
+        return convert(network, calibration, rule)
 
     monkeypatch.setattr(engine, "convert_int8", dying)
     with pytest.raises(SystemExit):
@@ -150,10 +150,10 @@ def test_a_cancelled_job_stops_at_its_next_step_and_keeps_its_trials(fleet, monk
     job = ordered()
     convert = engine.convert_int8
 
-    def cancelling(network, calibration):
+    def cancelling(network, calibration, rule):
         if job.trials.count() == 3:
             jobs.cancel(Job.objects.get(pk=job.pk))
-        return convert(network, calibration)
+        return convert(network, calibration, rule)
 
     monkeypatch.setattr(engine, "convert_int8", cancelling)
     job = run(job)
