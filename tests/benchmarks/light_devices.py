@@ -1,7 +1,8 @@
 """Light devices: they follow the protocol as far as delivery goes, and note when they have done so.
 
 They take the manifest apart without verifying it; the benchmark verifies every one of them when
-the time is no longer measured. What arrives they hold to its CRC-32 and its digest.
+the time is no longer measured. What arrives they hold to its CRC-32 and its digest. Of the words
+on the way they say none, as the protocol leaves to a device that is done within seconds.
 """
 
 from __future__ import annotations
@@ -118,7 +119,6 @@ class Devices:
         self.first_order_at = self.first_order_at or time.perf_counter()
         self.envelopes[session.name] = envelope
         order = read_order(envelope)
-        self._say(session, order, DeploymentStatus.DOWNLOADING, 0.0)
         prefix = f"{topics.artifact(order.digest.hex())}/{self._exponent}"
         count = block_count(order.size, self._exponent)
         self._downloads[session.name] = Download(
@@ -127,23 +127,14 @@ class Devices:
 
     def _installed(self, session: Session, order: Order) -> None:
         self.done_at.append(time.perf_counter())
-        for status in (
-            DeploymentStatus.INSTALLING,
-            DeploymentStatus.VERIFYING,
-            DeploymentStatus.INSTALLED,
-        ):
-            self._say(session, order, status, 1.0)
-        state = State(digest=order.digest.hex(), slot=1, sequence=order.sequence, boot=1)
-        session.publish(topics.state(session.name), encode_state(state), retain=True)
-
-    @staticmethod
-    def _say(session: Session, order: Order, status: DeploymentStatus, progress: float) -> None:
         word = Report(
             deployment=order.deployment,
-            status=status,
+            status=DeploymentStatus.INSTALLED,
             code=ResultCode.OK,
             boot=1,
             sequence=order.sequence,
-            progress=progress,
+            progress=1.0,
         )
         session.publish(topics.report(session.name), encode_report(word))
+        state = State(digest=order.digest.hex(), slot=1, sequence=order.sequence, boot=1)
+        session.publish(topics.state(session.name), encode_state(state), retain=True)

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 from orchestrator.protocol import topics
 from orchestrator.protocol.blocks import WHOLE_FILE, frame, split
@@ -43,17 +44,35 @@ def published_once(
 
 
 def fetched_in_blocks(
-    fleet: Fleet, publisher: Session, devices: Sequence[Session], data: bytes, exponent: int
+    fleet: Fleet,
+    publisher: Session,
+    devices: Sequence[Session],
+    data: bytes,
+    exponent: int,
+    at_once: int,
 ) -> float:
-    """Seconds in which all sessions fetch retained blocks, in the windows that devices use."""
+    """Seconds in which all sessions fetch retained blocks, in the windows that devices use.
+
+    So many at once: with thousands the kernel's buffers are full, and all become slower.
+    """
     digest = hashlib.sha256(data).digest()
     prefix = f"{topics.artifact(digest.hex())}/{exponent}"
     blocks = {f"{prefix}/{number}": frame(block) for number, block in split(data, exponent)}
     _retain(fleet, publisher, blocks)
     done: list[Session] = []
+    waiting = iter(devices)
+
+    def begin(session: Session) -> None:
+        session.told = Download(session, digest, prefix, len(blocks), finished).take
+
+    def finished(session: Session) -> None:
+        done.append(session)
+        for following in islice(waiting, 1):
+            begin(following)
+
     began = time.perf_counter()
-    for session in devices:
-        session.told = Download(session, digest, prefix, len(blocks), done.append).take
+    for session in islice(waiting, at_once):
+        begin(session)
     fleet.serve(lambda: len(done) == len(devices), PATIENCE_S)
     taken_s = time.perf_counter() - began
     _retain(fleet, publisher, dict.fromkeys(blocks, b""))
