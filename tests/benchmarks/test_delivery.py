@@ -24,7 +24,7 @@ from orchestrator.protocol.blocks import WHOLE_FILE, block_count
 from tests.benchmarks import plain_delivery
 from tests.benchmarks.delivery_installation import PATIENCE_S, Installation, installation
 from tests.benchmarks.light_devices import Devices
-from tests.benchmarks.light_mqtt import CONNACK, SUBACK, Fleet, Session
+from tests.benchmarks.light_mqtt import CONNACK, SUBACK, UNSUBACK, Fleet, Session
 from tests.orchestrator.brokers import mosquitto_binary
 
 SESSIONS = int(os.environ.get("BENCH_SESSIONS", "9000"))
@@ -167,12 +167,20 @@ def _hold(world: World, devices: Devices, blocks: Counter[str], data: bytes) -> 
         PATIENCE_S,
     )
     world.server.ask("no_gateway", world.fleet)
+    _look_away(world)
     assert (blocks, devices.heard) == (everything, wanted)
     keys = cose.trusted_keys(world.server.trust)
     for name, envelope in devices.envelopes.items():
         order = manifest.open_envelope(envelope, keys)
         assert (order.device_id, order.digest) == (name, hashlib.sha256(data).digest())
     return {"published_blocks": float(offered), "published_manifests": float(count)}
+
+
+def _look_away(world: World) -> None:
+    """The witness sees nothing of the plain deliveries that follow."""
+    answered = world.fleet.acks[UNSUBACK] + 1
+    world.witness.unsubscribe([f"{topics.ROOT}/artifacts/#"])
+    world.fleet.serve(lambda: world.fleet.acks[UNSUBACK] >= answered, PATIENCE_S)
 
 
 def _kind(payload: bytes) -> str:
