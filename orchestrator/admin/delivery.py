@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import EmptyFieldListFilter
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
@@ -145,7 +145,14 @@ class RolloutAdmin(ReadOnlyAdmin):
     @action(description="Retry failed", icon="replay", permissions=["steer"])
     def retry_failed(self, request: HttpRequest, object_id: str) -> HttpResponse:
         effect = "what did not come through is sent once more."
-        return self._steer(request, object_id, "Retry failed", effect, rollouts.retry_failed)
+
+        def order(rollout: Rollout) -> Rollout:
+            retried = rollouts.retry_failed(rollout)
+            for left in rollouts.left_alone(retried):
+                messages.warning(request, str(left))
+            return retried
+
+        return self._steer(request, object_id, "Retry failed", effect, order)
 
     @action(description="Roll back", icon="undo", permissions=["steer"])
     def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -18,10 +18,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestrator.api.permissions import ApprovingPermissions, SteeringPermissions
+from orchestrator.api.plan_serializers import PlanSerializer
 from orchestrator.api.rollout_serializers import (
     DeploymentDetailSerializer,
     DeploymentSerializer,
-    PlanSerializer,
+    RetriedSerializer,
     RolloutDetailSerializer,
     RolloutOrderSerializer,
     RolloutSerializer,
@@ -163,11 +164,13 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
         """End it; what is not installed yet is cancelled."""
         return self._steer(rollouts.abort)
 
-    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @extend_schema(request=None, responses=RetriedSerializer)
     @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
     def retry(self, request: Request, pk: str) -> Response:
-        """One more attempt for what did not come through."""
-        return self._steer(rollouts.retry_failed)
+        """One more attempt for what did not come through; what is left alone is said with why."""
+        answer = self._steer(rollouts.retry_failed)
+        left = rollouts.left_alone(self.get_object())
+        return Response({**answer.data, "left_alone": [asdict(each) for each in left]})
 
     @extend_schema(request=None, responses=RolloutDetailSerializer)
     @action(

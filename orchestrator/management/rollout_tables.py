@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.contrib.auth.models import User
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
@@ -47,6 +48,16 @@ def progress_table(rollout: Rollout) -> RenderableType:
     return Group(*parts)
 
 
+def progress_line(rollout: Rollout) -> str:
+    """The same in one line, for files and pipes."""
+    counts = wave_status_counts([rollout])
+    waves = [
+        f"wave {wave.number} {wave.status}: {_counted(counts.get(wave.pk, {})).plain.strip()}"
+        for wave in rollout.waves.order_by("number")
+    ]
+    return "; ".join([f"{rollout.name} is {rollout.status}", *waves])
+
+
 def _bar(counts: dict[str, int]) -> ProgressBar:
     ended = sum(n for status, n in counts.items() if DeploymentStatus(status) in FINAL)
     return ProgressBar(total=max(sum(counts.values()), 1), completed=ended, width=_BAR_WIDTH)
@@ -70,8 +81,9 @@ def _troubles(rollout: Rollout) -> list[Text]:
     ]
 
 
-def plan_tables(rollout: Rollout, plan: Plan) -> RenderableType:
-    """Who would get what, who nothing and why, what it costs and how long it takes."""
+def plan_tables(rollout: Rollout, plan: Plan, user: User | None) -> RenderableType:
+    """Who would get what, who nothing and why, what it costs, how long it takes; whether `user`
+    would be refused it."""
     summary = summarise(rollout, plan)
     table = Table()
     table.add_column("variant")
@@ -83,7 +95,7 @@ def plan_tables(rollout: Rollout, plan: Plan) -> RenderableType:
     if has_it := summary.count(DeploymentStatus.ALREADY_INSTALLED):
         parts.append(Text(f"{has_it:,} devices have it already.", style="green"))
     parts += _beside(summary) + _refusals(summary)
-    if why := objection(rollout, plan, rollout.created_by):
+    if why := objection(rollout, plan, user):
         parts.append(Text(f"It would be refused: {why}", style="red"))
     return Group(*parts)
 

@@ -21,7 +21,7 @@ from orchestrator.services.approvals import approve, check_approval
 from orchestrator.services.champions import uncrown
 from orchestrator.services.plans import Plan, check_plan, plan
 from orchestrator.services.reach import check_reach
-from orchestrator.services.retries import retry_failed
+from orchestrator.services.retries import left_alone, retry_failed
 from orchestrator.services.rollout_drafts import LATEST_START, check_draft
 from orchestrator.services.rollout_start import begin
 from orchestrator.services.rollout_ticks import settle_ended, tick
@@ -37,6 +37,7 @@ __all__ = [
     "approve",
     "create_rollout",
     "draft_rollout",
+    "left_alone",
     "pause",
     "plan",
     "resume",

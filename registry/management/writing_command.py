@@ -35,12 +35,17 @@ class WritingCommand(BaseCommand):
         """Whether these options change anything; of most commands all do."""
         return True
 
+    def subject(self, options: dict[str, Any]) -> str:
+        """What the trail says that it was done to."""
+        return " ".join(str(options[name]) for name in self.subject_options if options.get(name))
+
     def _note(self, options: dict[str, Any], outcome: AuditOutcome, detail: str = "") -> None:
         if not self.is_act(options):
             return
         action = self.__module__.rpartition(".")[2]
-        subject = " ".join(str(options[name]) for name in self.subject_options if options.get(name))
-        act = Act(AuditChannel.COMMAND, f"manage.py {action}", subject, outcome, detail)
+        act = Act(
+            AuditChannel.COMMAND, f"manage.py {action}", self.subject(options), outcome, detail
+        )
         record(act, actor=getpass.getuser())
 
     def _execute(self, *args: Any, **options: Any) -> str | None:

@@ -14,6 +14,7 @@ from tests.orchestrator.rollout_world import (
     NOW,
     ROOMY,
     Status,
+    fail,
     install,
     make_devices,
     make_release,
@@ -85,6 +86,16 @@ def test_paused_resumed_aborted_and_retried(fleet, operator):
     refused = operator.post(f"{address}retry/")
     assert refused.status_code == 409
     assert refused.data["detail"] == "'trial' is aborted; it has nothing to retry."
+
+
+def test_a_retry_names_what_it_leaves_alone(fleet, operator):
+    rollout = started(fleet)
+    fail(sign_pending())
+    rollouts.tick(NOW)
+    answer = operator.post(f"{ROLLOUTS}{rollout.pk}/retry/")
+    assert (answer.status_code, answer.data["status"]) == (200, "running")
+    why = "nothing of what it sends fits"
+    assert answer.data["left_alone"] == [{"why": why, "devices": 1, "example": "cramped-000"}]
 
 
 def test_an_order_at_the_wrong_time_is_a_conflict(fleet, operator):

@@ -211,6 +211,9 @@ def test_an_older_rollout_does_not_retry_what_a_newer_one_has():
     rollouts.retry_failed(old, NOW)
     again = Deployment.objects.filter(wave__rollout=old, attempt=2)
     assert [d.device.device_id for d in again] == ["roomy-001"]
+    [left] = rollouts.left_alone(old)
+    assert (left.devices, left.example) == (1, "roomy-000")
+    assert left.why == f"rollout {Rollout.objects.get(name='new').pk}, new, has it since"
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
