@@ -16,6 +16,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from torch import nn
 
+from orchestrator.compression.blame import Blame, blame, blame_operator
 from orchestrator.compression.digits import Images
 from orchestrator.compression.evaluation import Int8Classifier
 from orchestrator.compression.quiet import quiet
@@ -36,16 +37,18 @@ def convert_int8(
 
     `rule` says which ranges of the calibration images the int8 steps are spread over.
     Raises ConversionError for weights or images that are not finite, for no images, for images
-    that the network does not take, and for what the converter cannot express.
+    that the network does not take, and for what a converter cannot express, by operator and layer;
+    OSError where the disk is full.
     """
     _check_weights(network)
     _check_images(network, calibration)
     with quiet():
-        return strip_names(_quantized(_exported(network, calibration), calibration, rule))
+        float_model = _exported(network, calibration)
+        return strip_names(_full_integer(network, float_model, calibration, rule))
 
 
 def _check_weights(network: nn.Module) -> None:
-    for name, weights in network.named_parameters():
+    for name, weights in (*network.named_parameters(), *network.named_buffers()):
         if not bool(torch.isfinite(weights).all()):
             raise ConversionError(f"layer {name} has weights that are not finite")
 
@@ -58,7 +61,7 @@ def _check_images(network: nn.Module, calibration: Images) -> None:
     try:
         with torch.no_grad():
             network(torch.from_numpy(calibration[:1]))
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
         shape = tuple(calibration.shape[1:])
         raise ConversionError(f"the network does not take images of {shape}: {error}") from error
 
@@ -68,12 +71,32 @@ def _exported(network: nn.Module, calibration: Images) -> bytes:
 
     try:
         model = litert_torch.convert(network.eval(), (torch.from_numpy(calibration[:1]),))
-    except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
-        raise ConversionError(f"litert-torch cannot convert the network: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:  # a library's own, of any kind: it is told, with what it met
+        raise ConversionError(_told("litert-torch", blame(error, network), error)) from error
     with TemporaryDirectory(prefix="tinyfleet-") as folder:
         path = Path(folder) / "float.tflite"
         model.export(str(path))
         return path.read_bytes()
+
+
+def _full_integer(
+    network: nn.Module, float_model: bytes, calibration: Images, rule: RangeRule
+) -> bytes:
+    try:
+        return _quantized(float_model, calibration, rule)
+    except OSError:
+        raise  # a full disk is no fault of the network's
+    except Exception as error:  # as in _exported
+        found = blame_operator(str(error), float_model, network)
+        raise ConversionError(_told("ai-edge-quantizer", found, error)) from error
+
+
+def _told(converter: str, found: Blame | None, error: Exception) -> str:
+    """Operator and layer, where they can be told, and the first line of what was raised."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"{converter} cannot convert {found or 'the network'}: {first}"
 
 
 def _quantized(float_model: bytes, calibration: Images, rule: RangeRule) -> bytes:

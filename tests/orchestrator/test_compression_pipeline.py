@@ -152,6 +152,23 @@ def test_images_of_a_wrong_shape_are_refused_with_the_shape() -> None:
         convert_int8(DigitNetwork(NANO), images)
 
 
+class _Sorted(nn.Module):
+    """There is an operator for it, but no kernel."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.sort(torch.flatten(images, 1))[0]
+
+
+class _Branching(nn.Module):
+    """What is done depends on the values: there is no one graph of it."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        flat = torch.flatten(images, 1)
+        if flat.sum() > 0:
+            return flat
+        return -flat
+
+
 class _Unwritten(nn.Module):
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         flat = torch.flatten(images, 1)
@@ -160,8 +177,27 @@ class _Unwritten(nn.Module):
 
 
 def test_what_the_converter_cannot_express_is_refused() -> None:
-    with pytest.raises(ConversionError, match="litert-torch cannot convert"):
-        convert_int8(_Unwritten(), load_split(0).calibration.images)
+    with pytest.raises(ConversionError, match=r"layer 1 \(_Unwritten\), .*linalg_eig"):
+        convert_int8(nn.Sequential(nn.ReLU(), _Unwritten()), load_split(0).calibration.images)
+
+
+def test_what_cannot_be_traced_is_refused_with_the_line_of_its_layer() -> None:
+    network = nn.Sequential(nn.ReLU(), _Branching())
+    with pytest.raises(ConversionError, match=r"layer 1 \(_Branching\), .*`if flat.sum\(\) > 0:`"):
+        convert_int8(network, load_split(0).calibration.images)
+
+
+def test_what_no_kernel_runs_is_refused_by_operator_and_layer() -> None:
+    network = nn.Sequential(nn.ReLU(), _Sorted())
+    with pytest.raises(ConversionError, match=r"layer 1 \(_Sorted\), operator STABLEHLO_SORT"):
+        convert_int8(network, load_split(0).calibration.images)
+
+
+def test_statistics_that_are_not_finite_are_refused_by_layer() -> None:
+    network = nn.Sequential(nn.BatchNorm2d(8)).eval()
+    network[0].running_var[0] = float("inf")
+    with pytest.raises(ConversionError, match="layer 0.running_var .* not finite"):
+        convert_int8(network, load_split(0).calibration.images)
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
