@@ -46,6 +46,9 @@ DEPLOYMENT_COLOURS = {
 }
 
 
+_PASSING_OVER = (rollouts.retry_failed, rollouts.roll_back)
+
+
 class WaveInline(ReadOnlyInline):
     model = Wave
     fields = ["number", "status", "started_at", "finished_at"]
@@ -145,14 +148,7 @@ class RolloutAdmin(ReadOnlyAdmin):
     @action(description="Retry failed", icon="replay", permissions=["steer"])
     def retry_failed(self, request: HttpRequest, object_id: str) -> HttpResponse:
         effect = "what did not come through is sent once more."
-
-        def order(rollout: Rollout) -> Rollout:
-            retried = rollouts.retry_failed(rollout)
-            for left in rollouts.left_alone(retried):
-                messages.warning(request, str(left))
-            return retried
-
-        return self._steer(request, object_id, "Retry failed", effect, order)
+        return self._steer(request, object_id, "Retry failed", effect, rollouts.retry_failed)
 
     @action(description="Roll back", icon="undo", permissions=["steer"])
     def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -170,6 +166,9 @@ class RolloutAdmin(ReadOnlyAdmin):
         def act(rollout: Rollout) -> str:
             steer(order, rollout, cast(User, request.user))
             rollout.refresh_from_db()
+            if order in _PASSING_OVER:
+                for left in rollouts.left_alone(rollout):
+                    messages.warning(request, str(left))
             return f"{rollout.name} is {rollout.status}."
 
         texts = {"button": button, "effect": effect}

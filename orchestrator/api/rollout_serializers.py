@@ -156,15 +156,15 @@ class RolloutDetailSerializer(RolloutSerializer):
 
 
 class LeftAloneSerializer(serializers.Serializer[object]):
-    """Devices that a retry does not send to, and why."""
+    """Devices that an order passes over, and why."""
 
     why = serializers.CharField()
     devices = serializers.IntegerField()
     example = serializers.CharField(help_text="One of the devices")
 
 
-class RetriedSerializer(RolloutDetailSerializer):
-    """A campaign that goes on, and whom it leaves alone."""
+class PassedOverSerializer(RolloutDetailSerializer):
+    """A campaign after a retry or a roll back, and whom that leaves alone."""
 
     left_alone = LeftAloneSerializer(many=True)
 

@@ -22,7 +22,7 @@ from orchestrator.api.plan_serializers import PlanSerializer
 from orchestrator.api.rollout_serializers import (
     DeploymentDetailSerializer,
     DeploymentSerializer,
-    RetriedSerializer,
+    PassedOverSerializer,
     RolloutDetailSerializer,
     RolloutOrderSerializer,
     RolloutSerializer,
@@ -164,15 +164,13 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
         """End it; what is not installed yet is cancelled."""
         return self._steer(rollouts.abort)
 
-    @extend_schema(request=None, responses=RetriedSerializer)
+    @extend_schema(request=None, responses=PassedOverSerializer)
     @action(detail=True, methods=["post"], permission_classes=[SteeringPermissions])
     def retry(self, request: Request, pk: str) -> Response:
         """One more attempt for what did not come through; what is left alone is said with why."""
-        answer = self._steer(rollouts.retry_failed)
-        left = rollouts.left_alone(self.get_object())
-        return Response({**answer.data, "left_alone": [asdict(each) for each in left]})
+        return self._steer_and_tell(rollouts.retry_failed)
 
-    @extend_schema(request=None, responses=RolloutDetailSerializer)
+    @extend_schema(request=None, responses=PassedOverSerializer)
     @action(
         detail=True,
         methods=["post"],
@@ -181,7 +179,13 @@ class RolloutViewSet(viewsets.ReadOnlyModelViewSet[Rollout]):
     )
     def roll_back(self, request: Request, pk: str) -> Response:
         """Send its devices back to what each ran before; its release is champion no more."""
-        return self._steer(rollouts.roll_back)
+        return self._steer_and_tell(rollouts.roll_back)
+
+    def _steer_and_tell(self, order: Callable[[Rollout], Rollout]) -> Response:
+        """With whom the order leaves alone, and why."""
+        answer = self._steer(order)
+        left = rollouts.left_alone(self.get_object())
+        return Response({**answer.data, "left_alone": [asdict(each) for each in left]})
 
     def _steer(self, order: Callable[[Rollout], Rollout]) -> Response:
         try:

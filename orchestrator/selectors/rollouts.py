@@ -6,11 +6,20 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from orchestrator.models import Deployment, DeploymentPurpose, Rollout, Wave
 from orchestrator.policy.rollout import Stage, Tally, WaveCounts, tally_of
 from orchestrator.protocol.messages import DeploymentStatus
+
+#: Attempts that a retry repeats.
+RETRYABLE = (
+    DeploymentStatus.FAILED,
+    DeploymentStatus.ROLLED_BACK,
+    DeploymentStatus.REJECTED,
+    DeploymentStatus.EXPIRED,
+    DeploymentStatus.CANCELLED,
+)
 
 
 def newest_updates(rollout: Rollout, **of_waves: Any) -> QuerySet[Deployment]:
@@ -62,3 +71,11 @@ def wave_status_counts(rollouts: Iterable[Rollout]) -> dict[int, dict[str, int]]
     for wave, status, count in rows:
         counts.setdefault(wave, {})[status] = count
     return counts
+
+
+def taken_later(rollout: Rollout) -> QuerySet[Deployment]:
+    """What rollouts that began after this one have for any device."""
+    later = Q(wave__rollout__started_at__gt=rollout.started_at) | Q(
+        wave__rollout__started_at=rollout.started_at, wave__rollout__pk__gt=rollout.pk
+    )
+    return Deployment.objects.filter(later).exclude(status=DeploymentStatus.NOT_APPLICABLE)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from orchestrator.models import Deployment, Rollout, RolloutStatus, Wave, WaveStatus
 from orchestrator.protocol.messages import DeploymentStatus
-from orchestrator.selectors.rollouts import newest_updates
+from orchestrator.selectors.rollouts import RETRYABLE, newest_updates, taken_later
 from orchestrator.services.deployment_changes import move_all
+from orchestrator.services.left_alone import left_alone
 from orchestrator.services.open_deployments import check_room
 from orchestrator.services.reverts import last_attempts
 from orchestrator.services.rollout_start import ready_to_send
@@ -25,13 +25,6 @@ from registry.services.pieces import CHUNK, chunks
 
 log = structlog.get_logger(__name__)
 
-_RETRYABLE = (
-    DeploymentStatus.FAILED,
-    DeploymentStatus.ROLLED_BACK,
-    DeploymentStatus.REJECTED,
-    DeploymentStatus.EXPIRED,
-    DeploymentStatus.CANCELLED,
-)
 _REOPENED = (
     RolloutStatus.RUNNING,
     RolloutStatus.PAUSED,
@@ -44,8 +37,8 @@ def retry_failed(rollout: Rollout, now: datetime | None = None) -> Rollout:
     """One more attempt for each device whose newest one did not come through.
 
     The old attempts keep their outcome. A stopped rollout goes on: its failed and cancelled waves
-    take their turns again. Devices that a later rollout has are left to that one, as `left_alone`
-    says. RolloutError where nothing is left to retry, or where there is no room for so many.
+    take their turns again. Devices that a later rollout has are left to that one; `left_alone` says
+    which. RolloutError where nothing is left to retry, or where there is no room for so many.
     """
     moment = now or timezone.now()
     with transaction.atomic():
@@ -66,78 +59,16 @@ def retry_failed(rollout: Rollout, now: datetime | None = None) -> Rollout:
     return rollout
 
 
-@dataclass(frozen=True, slots=True)
-class LeftAlone:
-    """Devices without this rollout's update that a retry does not send it to, and why."""
-
-    why: str
-    devices: int
-    example: str
-
-    def __str__(self) -> str:
-        noun = "device is" if self.devices == 1 else "devices are"
-        return f"{self.devices:,} {noun} left alone, e.g. {self.example}: {self.why}."
-
-
-def left_alone(rollout: Rollout) -> list[LeftAlone]:
-    """By reason, most devices first; the same before a retry and after it."""
-    ended = [*_RETRYABLE, DeploymentStatus.SUPERSEDED, DeploymentStatus.NOT_APPLICABLE]
-    rows = list(
-        newest_updates(rollout)
-        .filter(status__in=ended)
-        .order_by("device__device_id")
-        .values_list("device_id", "device__device_id", "status", "device__status")
-    )
-    takers = _takers(rollout, [key for key, *_ in rows])
-    names: dict[str, list[str]] = {}
-    for key, name, status, member in rows:
-        if why := _why_left(DeploymentStatus(status), member, takers.get(key)):
-            names.setdefault(why, []).append(name)
-    found = [LeftAlone(why, len(those), those[0]) for why, those in names.items()]
-    return sorted(found, key=lambda left: -left.devices)
-
-
-def _why_left(status: DeploymentStatus, member: str, taker: str | None) -> str:
-    """Empty for what is sent once more."""
-    if member != DeviceStatus.ACCEPTED:
-        return f"no member, but {member}"
-    if taker is not None:
-        return f"{taker} has it since"
-    if status is DeploymentStatus.NOT_APPLICABLE:
-        return "nothing of what it sends fits"
-    return "taken over" if status is DeploymentStatus.SUPERSEDED else ""
-
-
-def _takers(rollout: Rollout, devices: Sequence[int]) -> dict[int, str]:
-    """By device, the last rollout that began later and has something for it."""
-    takers: dict[int, str] = {}
-    for chunk in chunks(devices):
-        rows = _taken_later(rollout).filter(device_id__in=chunk)
-        rows = rows.order_by("wave__rollout__started_at", "wave__rollout")
-        for device, number, name in rows.values_list(
-            "device_id", "wave__rollout_id", "wave__rollout__name"
-        ):
-            takers[device] = f"rollout {number}, {name},"
-    return takers
-
-
 def _nothing_left(rollout: Rollout) -> str:
     why = f"{rollout.name!r} has no failed deployment that could be retried."
     return " ".join([why, *map(str, left_alone(rollout))])
 
 
-def _taken_later(rollout: Rollout) -> QuerySet[Deployment]:
-    later = Q(wave__rollout__started_at__gt=rollout.started_at) | Q(
-        wave__rollout__started_at=rollout.started_at, wave__rollout__pk__gt=rollout.pk
-    )
-    return Deployment.objects.filter(later).exclude(status=DeploymentStatus.NOT_APPLICABLE)
-
-
 def _failed(rollout: Rollout) -> QuerySet[Deployment]:
-    taken = _taken_later(rollout).filter(device_id=OuterRef("device_id"))
+    taken = taken_later(rollout).filter(device_id=OuterRef("device_id"))
     return newest_updates(rollout).filter(
         ~Exists(taken),
-        status__in=_RETRYABLE,
+        status__in=RETRYABLE,
         variant__isnull=False,
         device__status=DeviceStatus.ACCEPTED,
     )

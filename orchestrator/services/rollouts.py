@@ -19,9 +19,10 @@ from django.utils import timezone
 from orchestrator.models import Rollout, RolloutStatus, Wave, WaveStatus
 from orchestrator.services.approvals import approve, check_approval
 from orchestrator.services.champions import uncrown
+from orchestrator.services.left_alone import left_alone
 from orchestrator.services.plans import Plan, check_plan, plan
 from orchestrator.services.reach import check_reach
-from orchestrator.services.retries import left_alone, retry_failed
+from orchestrator.services.retries import retry_failed
 from orchestrator.services.rollout_drafts import LATEST_START, check_draft
 from orchestrator.services.rollout_start import begin
 from orchestrator.services.rollout_ticks import settle_ended, tick

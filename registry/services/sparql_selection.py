@@ -19,6 +19,7 @@ from registry.services.sparql import Question, answer, question
 VARIABLE = "device"
 _PREFIX = subject_iri("device", "")
 _SHOWN = 3
+_MAX_WHY = 200
 
 
 class SelectionError(ValueError):
@@ -47,10 +48,17 @@ def selected_ids(query: str, user: User | None) -> list[str]:
     try:
         found = answer(asked, TableFormat.JSON, limits)
     except QueryFailed as error:
-        raise SelectionError(f"The query gave no devices: {error.detail}.") from error
+        raise SelectionError(f"The query gave no devices: {_told(error)}.") from error
     rows = ox.parse_query_results(found, format=ox.QueryResultsFormat.JSON)
     assert isinstance(rows, ox.QuerySolutions)  # the guard has seen that it is a SELECT
     return _ids(dict.fromkeys(_terms(rows)))
+
+
+def _told(error: QueryFailed) -> str:
+    """Where it fails, and why; a parser's list of all that might have stood there is cut short."""
+    place = f"line {error.line}, column {error.column}: " if error.line is not None else ""
+    why = " ".join(error.detail.split())
+    return place + (f"{why[:_MAX_WHY]} …" if len(why) > _MAX_WHY else why)
 
 
 def _terms(rows: ox.QuerySolutions) -> Iterator[str]:

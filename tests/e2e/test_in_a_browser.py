@@ -58,6 +58,29 @@ def test_a_device_says_what_fits_and_why_not(page) -> None:
     assert "B of flash" in page.inner_text("body")
 
 
+def test_a_rollout_is_tried_before_it_is_saved(page) -> None:
+    page.goto("/admin/orchestrator/rollout/add/")
+    page.wait_for_selector("#id_filter", state="hidden")  # the page's script is there
+    for kind in ("fleet", "sparql", "filter"):
+        page.check(f"[name=target][value={kind}]")
+        for name in ("fleet", "sparql", "filter"):
+            state = "visible" if name == kind else "hidden"
+            page.wait_for_selector(f"#id_{name}", state=state)
+    page.fill("#id_name", "in the browser")
+    page.fill("#id_release", page.get_attribute("#releases option", "value"))
+    page.fill("#id_filter", "bord = x")
+    page.click("button[value=try]")
+    page.wait_for_selector("text=Did you mean board?")
+    page.fill("#id_filter", "board is known")
+    page.click("button[value=try]")
+    page.wait_for_selector("text=Dry run: in the browser")
+    page.click("button[value=not_applicable]")
+    page.wait_for_selector("text=B short")
+    page.click("button[value=change]")
+    page.wait_for_selector("#id_filter")
+    assert page.input_value("#id_filter") == "board is known"
+
+
 def test_a_question_to_the_graph_is_answered_in_a_table(page) -> None:
     page.goto("/sparql")
     page.click("button")

@@ -64,6 +64,7 @@ def test_devices_that_are_no_members_are_left_out():
     ("query", "words"),
     [
         ("SELECT", "The query gave no devices"),
+        ("SELECT ?device\nWHERE { ?device", "line 2, column 16: expected one of .* …"),
         ("ASK { ?s ?p ?o }", "Only a SELECT yields devices; this query is ASK"),
         ("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }", "Only a SELECT"),
         ("DELETE WHERE { ?s ?p ?o }", "refused"),

@@ -121,6 +121,29 @@ def test_what_still_runs_is_not_rolled_back():
     assert not Deployment.objects.filter(status=Status.PENDING).exists()
 
 
+def test_who_stays_is_told_with_why(admin_client):
+    devices = make_devices(3)
+    old, other = make_release(seed=2), make_release("other", seed=3)
+    run_to_end(started(old, target={"devices": ["roomy-000", "roomy-001"]}))
+    newer = run_to_end(started(make_release(seed=4), name="newer"))
+    Device.objects.filter(pk=devices[1].pk).update(installed=other.variants.get(name="large"))
+    answer = admin_client.post(f"/api/v1/rollouts/{newer.pk}/roll-back/")
+    back = Deployment.objects.filter(wave__rollout=newer, purpose="revert")
+    assert [row.device.device_id for row in back] == ["roomy-000"]
+    assert {(left["example"], left["why"]) for left in answer.json()["left_alone"]} == {
+        ("roomy-001", "it runs something else by now"),
+        ("roomy-002", "it ran nothing before"),
+    }
+
+
+def test_the_admin_tells_it_too(admin_client):
+    make_devices(1)
+    rollout = run_to_end(started(make_release()))
+    page = f"/admin/orchestrator/rollout/{rollout.pk}/roll_back/"
+    told = admin_client.post(page, follow=True).content.decode()
+    assert "1 device is left alone, e.g. roomy-000: it ran nothing before." in told
+
+
 def test_over_rest(admin_client):
     make_devices(1)
     run_to_end(started(make_release()))

@@ -82,7 +82,7 @@ class Command(WritingCommand):
             rollout = _find(options["id"])
             if order in _ORDERS:
                 rollout = _steer(order, rollout, user)
-        if order == "retry":
+        if order in {"retry", "roll-back"}:
             self._tell_left(rollout)
         if order == "watch" or options.get("watch"):
             self._watch(rollout)
