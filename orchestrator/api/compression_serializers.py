@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from orchestrator.api.observations import JobSerializer
 from orchestrator.models import CompressionOffer, CompressionTrial, Job
-from orchestrator.services.compression_orders import Order
+from orchestrator.services.compression_orders import RUNTIMES, Order
 from orchestrator.services.compression_outcomes import Outcome, outcome_of, standing_json
 from orchestrator.services.compression_trials import variant_name
 from registry.api.fields import ObjectField
@@ -28,6 +28,9 @@ class CompressionOrderSerializer(serializers.Serializer[Order]):
     ram_bytes = serializers.IntegerField(required=False, min_value=1, max_value=_MOST_BYTES)
     flash_bytes = serializers.IntegerField(required=False, min_value=1, max_value=_MOST_BYTES)
     kernels = serializers.ChoiceField(choices=KERNEL_SETS, required=False)
+    runtime = serializers.ChoiceField(
+        choices=RUNTIMES, required=False, help_text="Beside RAM and flash"
+    )
     max_latency_ms = serializers.FloatField(required=False)
     min_accuracy = serializers.FloatField(required=False, help_text="A fraction")
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31)

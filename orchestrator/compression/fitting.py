@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from orchestrator.compression.digits import DigitImages
+from orchestrator.compression.soft_targets import SoftTargets
 
 EpochHook = Callable[[float], None]
 """Called after each epoch with the share of epochs done; may raise to stop the training."""
@@ -44,8 +45,12 @@ def fit(
     config: FitConfig,
     seed: int,
     on_epoch: EpochHook = lambda share: None,
+    soft: SoftTargets | None = None,
 ) -> None:
-    """Train in place and leave the network in evaluation mode. `data` is not changed."""
+    """Train in place and leave the network in evaluation mode. `data` is not changed.
+
+    With `soft` it also learns from a teacher's answers, which is in evaluation mode.
+    """
     torch.set_num_threads(_THREADS)
     generator = torch.Generator().manual_seed(seed)
     images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
@@ -61,7 +66,10 @@ def fit(
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for epoch in range(config.epochs):
         for batch, wanted in _batches(images, labels, config, generator):
-            loss = loss_of(network(batch)[0], wanted)
+            logits = network(batch)[0]
+            loss = loss_of(logits, wanted)
+            if soft is not None:
+                loss = soft.blend(loss, batch, logits)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -10,9 +10,18 @@ from ontology.facts import Figure, Metric, Need, RuntimeId, SensorNeed, Status
 from registry.footprint.core_speed import predict_latency
 from registry.footprint.description import Board, describe
 from registry.footprint.figures import RUNTIME, derived_figures
+from registry.footprint.map_layers import map_chain
+from registry.footprint.patch import PatchSchedule, schedules
+from registry.formats.network import Network
 
 YARDSTICK = Board("yardstick", "cortex-m4", 64_000_000)
 """The core and clock on which candidates' latencies are compared: a Cortex-M4 at 64 MHz."""
+
+PATCHING_RUNTIME = "tinyengine"
+"""The interpreter that runs a network's first layers patch by patch, as MCUNetV2 has it."""
+
+LEAST_PATCHES = 0
+"""In place of a number of patches: as many as take the least memory."""
 
 _SOURCE = "worked out from the candidate's file"
 
@@ -21,7 +30,8 @@ _SOURCE = "worked out from the candidate's file"
 class Footprint:
     """Sizes in bytes, times in milliseconds; what is not in a mapping is not known.
 
-    `arena_bytes` is by kernel set, `latency_ms` by board, the yardstick among them.
+    `arena_bytes` is by kernel set, `latency_ms` by board, the yardstick among them. `patch` is the
+    schedule by which a runtime for patches would run it: layers, grid, peak_bytes, extra_macs.
     """
 
     flash_bytes: int
@@ -30,6 +40,7 @@ class Footprint:
     dtypes: frozenset[str] | None
     macs: int | None
     latency_ms: Mapping[str, float]
+    patch: Mapping[str, Any] | None = None
 
     @property
     def ram_bytes(self) -> int | None:
@@ -52,8 +63,17 @@ class Footprint:
             operators=self.operators,
             dtypes=self.dtypes,
             sensors=sensors,
-            runtimes=frozenset({RUNTIME}),
+            runtimes=frozenset({RUNTIME} if self.patch is None else {RUNTIME, PATCHING_RUNTIME}),
         )
+
+    def patch_figures(self) -> list[Figure]:
+        """What a runtime for patches needs of RAM; none where no schedule is known."""
+        if self.patch is None:
+            return []
+        told = "patch-based inference, {layers} layers on a grid of {grid}".format_map(self.patch)
+        runtime = RuntimeId(PATCHING_RUNTIME)
+        peak_bytes = self.patch["peak_bytes"]
+        return [Figure(Metric.ARENA_BYTES, peak_bytes, Status.DERIVED, told, runtime)]
 
     def _figures(self, accuracy: float | None) -> list[Figure]:
         arenas = [
@@ -67,6 +87,7 @@ class Footprint:
         known = [] if accuracy is None else [accuracy]
         return [
             *arenas,
+            *self.patch_figures(),
             *times,
             *(Figure(Metric.ACCURACY, value, Status.MEASURED, _SOURCE) for value in known),
         ]
@@ -80,6 +101,7 @@ class Footprint:
             "dtypes": None if self.dtypes is None else sorted(self.dtypes),
             "macs": self.macs,
             "latency_ms": dict(self.latency_ms),
+            "patch": None if self.patch is None else dict(self.patch),
         }
 
     @classmethod
@@ -89,10 +111,11 @@ class Footprint:
         return cls(**{**raw, "dtypes": None if dtypes is None else frozenset(dtypes)})
 
 
-def footprint_of(data: bytes, boards: Collection[Board] = ()) -> Footprint:
+def footprint_of(data: bytes, boards: Collection[Board] = (), patches: int = 1) -> Footprint:
     """What a .tflite file needs, and its latency on these boards and on the yardstick.
 
-    A board without a core speed that was measured gets no latency. FormatError for other bytes.
+    `patches` are those along an axis that a runtime for patches is to use. A board without a core
+    speed that was measured gets no latency. FormatError for other bytes.
     """
     description = describe(data)
     arenas = {
@@ -113,4 +136,24 @@ def footprint_of(data: bytes, boards: Collection[Board] = ()) -> Footprint:
         dtypes=description.known_dtypes,
         macs=description.macs,
         latency_ms={slug: found.value for slug, found in times.items() if found is not None},
+        patch=_patch(description.network, patches),
     )
+
+
+def _patch(network: Network, patches: int) -> dict[str, Any] | None:
+    """The schedule of so many patches that takes least memory, of equals the least work."""
+    chain = map_chain(network)
+    if chain is None:
+        return None
+    fitting = [each for each in schedules(chain) if patches in {LEAST_PATCHES, each.grid[0]}]
+    found = min(fitting, key=lambda each: (each.peak_bytes, each.extra_macs), default=None)
+    return None if found is None else _patch_json(found)
+
+
+def _patch_json(found: PatchSchedule) -> dict[str, Any]:
+    return {
+        "layers": found.layers,
+        "grid": list(found.grid),
+        "peak_bytes": found.peak_bytes,
+        "extra_macs": found.extra_macs,
+    }

@@ -19,6 +19,7 @@ from orchestrator.compression.search.catalogue import TASKS, TaskEntry
 from orchestrator.gateways.code_version import code_commit
 from orchestrator.models import CompressionTrial, Job
 from orchestrator.policy.budgets import Reach
+from orchestrator.policy.footprints import Footprint
 from orchestrator.services.compression_budgets import budgets_of, profiles_of
 from orchestrator.services.compression_orders import Order, order_of
 from orchestrator.services.compression_outcomes import (
@@ -31,7 +32,7 @@ from orchestrator.services.compression_trials import keep, kept, variant_name
 from orchestrator.services.mlflow_sync import log_release
 from orchestrator.services.working import GivenUp, JobContext, Unavailable
 from registry.models import Release, Variant
-from registry.services import networks
+from registry.services import measurements, networks
 
 _SHARE_OF_SEARCH = 0.9
 
@@ -154,9 +155,13 @@ def _register(release: Release, row: CompressionTrial, entry: TaskEntry, seed: i
         accuracy=row.accuracy,
         technique=row.technique,
     )
+    if "patches" in row.choice:
+        measurements.record(variant, Footprint.from_json(row.footprint).patch_figures())
     variant.training = {"seed": seed, "commit": code_commit(), **row.params}
     variant.training |= {"trial": row.number, "seconds": round(row.seconds, 2)}
     variant.training |= {"float_accuracy": row.float_accuracy}
+    if row.choice.get("patches", 1) != 1:
+        variant.training["patch_schedule"] = row.footprint["patch"]
     with transaction.atomic():
         variant.save(update_fields=["training"])
     return variant

@@ -62,7 +62,7 @@ def _of_sizes(order: Order, limits: Limits) -> Budget:
         profile="",
         slot_bytes=order.flash_bytes,
         arena_budget_bytes=order.ram_bytes,
-        runtime=RuntimeId(RUNTIME, "", order.kernels),
+        runtime=RuntimeId(order.runtime, "", order.kernels if order.runtime == RUNTIME else ""),
         board=YARDSTICK.slug,
     )
     name = f"{order.ram_bytes:,} B of RAM, {order.flash_bytes:,} B of flash"

@@ -12,8 +12,10 @@ from django.db import transaction
 
 from orchestrator.compression.search.catalogue import TASKS, TaskEntry
 from orchestrator.models import Job
+from orchestrator.policy.footprints import PATCHING_RUNTIME
 from orchestrator.services import jobs
 from orchestrator.services.compression_budgets import EVERYBODY, fleet_devices
+from registry.footprint.figures import RUNTIME
 from registry.footprint.kernels.table import KERNEL_SETS
 from registry.models import Fleet, RegisteredModel
 from registry.services.board_fit import find_board
@@ -22,6 +24,9 @@ from registry.services.networks import RegistrationError, check_name
 from registry.services.scopes import OutOfScope, check_scope
 
 COMPRESS = "compress"
+RUNTIMES = (RUNTIME, PATCHING_RUNTIME)
+"""Whose needs of RAM are known; beside RAM and flash an order names one."""
+
 _MAX_SEED = 2**31 // 1000
 
 
@@ -47,6 +52,7 @@ class Order:
     ram_bytes: int | None = None
     flash_bytes: int | None = None
     kernels: str = "cmsis_nn"
+    runtime: str = RUNTIME
     max_latency_ms: float | None = None
     min_accuracy: float | None = None
     seed: int = 0
@@ -117,6 +123,8 @@ def _check_fleet(slug: str) -> None:
 
 
 def _check_limits(order: Order) -> None:
+    if order.runtime not in RUNTIMES:
+        raise OrderError("runtime", f"runtimes are {' and '.join(RUNTIMES)}")
     if order.kernels not in KERNEL_SETS:
         raise OrderError("kernels", f"kernels are one of {', '.join(KERNEL_SETS)}")
     _check_number("max_latency_ms", order.max_latency_ms, 0, 1e9, "milliseconds above 0")

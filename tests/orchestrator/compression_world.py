@@ -59,7 +59,9 @@ class SizesTask:
 
 class SizesBench:
     calibration: Floats = np.zeros((1, INPUTS), np.float32)
-    ranges = RangeRule.NEAREST
+
+    def ranges(self, choice: Choice) -> RangeRule:
+        return RangeRule.NEAREST
 
     def untrained(self, choice: Choice) -> nn.Module:
         return Dense(int(choice["width"]), seed=0)

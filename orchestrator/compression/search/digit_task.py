@@ -16,11 +16,13 @@ from orchestrator.compression.pruning import PruningConfig, pruned
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole, key
 from orchestrator.compression.search.task import OnEpoch, Trained
+from orchestrator.compression.soft_targets import SoftTargets
 
 _KEPT = 0.5
 """The share of its parent's channels that a pruned network keeps."""
 
 _PARENT_EPOCHS = 30
+_FAMILY_RANGES = RangeRule.AVERAGED  # by which the hand-made family is quantized
 _LEAST_EXPANSION = 16
 _WIDTHS = ("stem", "body", "features")
 _NETWORK = (*_WIDTHS, "body_blocks", "residual_blocks", "expansion", "padded", "activation")
@@ -34,8 +36,9 @@ SPACE: Space = {
     "expansion": Whole(_LEAST_EXPANSION, 208, 16),
     "padded": OneOf((False, True)),
     "activation": OneOf(tuple(each.value for each in Activation)),
-    "origin": OneOf(("scratch", "pruned")),
-    "epochs": Whole(1, 60),
+    "origin": OneOf(("scratch", "pruned", "distilled")),
+    "quantization": OneOf((RangeRule.AVERAGED.value, RangeRule.WIDEST.value)),
+    "epochs": Whole(10, 60),
 }
 
 
@@ -56,7 +59,7 @@ class DigitTask:
 
     def prepare(self, seed: int) -> DigitBench:
         """The split of that seed."""
-        return DigitBench(seed, [key(choice) for choice in self.starts()])
+        return DigitBench(seed, [_network_key(choice) for choice in self.starts()])
 
 
 class DigitBench:
@@ -73,10 +76,9 @@ class DigitBench:
         """100 images that are in no other part."""
         return self._split.calibration.images
 
-    @property
-    def ranges(self) -> RangeRule:
-        """As the family is quantized."""
-        return RangeRule.AVERAGED
+    def ranges(self, choice: Choice) -> RangeRule:
+        """The choice's own."""
+        return RangeRule(str(choice["quantization"]))
 
     def untrained(self, choice: Choice) -> nn.Module:
         """Pruning takes as many channels of random weights as of trained ones."""
@@ -85,10 +87,11 @@ class DigitBench:
         return DigitNetwork(_config(choice))
 
     def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
-        """From scratch, or pruned from a network of twice the width and fine-tuned."""
+        """From scratch, taught by a larger network, or pruned from one of twice the width."""
         network, technique = self._untaught(choice, seed, on_epoch)
         config = FitConfig(epochs=int(choice["epochs"]))
-        fit(network, self._split.train, config, seed, on_epoch)
+        fit(network, self._split.train, config, seed, on_epoch, self._teaching(choice, on_epoch))
+        self._remember(choice, network)
         return Trained(
             network,
             float_accuracy(network, self._split.held_out),
@@ -107,11 +110,24 @@ class DigitBench:
             seeded(seed)
             return pruned(parent, _pruning(choice)), "structured pruning"
         seeded(seed)
-        return DigitNetwork(_config(choice)), ""
+        technique = "distillation" if choice["origin"] == "distilled" else ""
+        return DigitNetwork(_config(choice)), technique
+
+    def _teaching(self, choice: Choice, on_epoch: OnEpoch) -> SoftTargets | None:
+        """By the largest network of the family."""
+        if choice["origin"] != "distilled":
+            return None
+        return SoftTargets(self._parent(_teacher(), on_epoch))
+
+    def _remember(self, choice: Choice, network: DigitNetwork) -> None:
+        """One of the family is the parent that would be trained, with the same seed, again."""
+        name = _network_key(choice)
+        if name in self._known and choice["origin"] == "scratch":
+            self._parents[name] = network
 
     def _parent(self, choice: Choice, on_epoch: OnEpoch) -> DigitNetwork:
         """Trained once; with the seed of the family where it is one of the family."""
-        name = key(choice)
+        name = _network_key(choice)
         if name not in self._parents:
             place = self._known.index(name) if name in self._known else len(self._known)
             seed = self._seed * 1000 + place
@@ -121,6 +137,11 @@ class DigitBench:
             fit(network, self._split.train, config, seed, lambda share: on_epoch(0.0))
             self._parents[name] = network
         return self._parents[name]
+
+
+def _network_key(choice: Choice) -> str:
+    """Equal where the trained networks are: how they are quantized and run does not count."""
+    return key({name: choice[name] for name in SPACE if name != "quantization"})
 
 
 def _choice_of(recipe: Recipe, family: Mapping[str, Recipe]) -> Choice:
@@ -137,7 +158,8 @@ def _choice(network: DigitNetworkConfig, origin: str, epochs: int) -> Choice:
     values = {name: getattr(network, name) for name in _NETWORK}
     expansion = network.expansion or _LEAST_EXPANSION  # without a block it says nothing
     own = {"expansion": expansion, "activation": network.activation.value}
-    return {**values, **own, "origin": origin, "epochs": epochs}
+    made = {"origin": origin, "quantization": _FAMILY_RANGES.value, "epochs": epochs}
+    return {**values, **own, **made}
 
 
 def _config(choice: Choice) -> DigitNetworkConfig:
@@ -151,6 +173,12 @@ def _config(choice: Choice) -> DigitNetworkConfig:
         padded=bool(choice["padded"]),
         activation=Activation(str(choice["activation"])),
     )
+
+
+def _teacher() -> Choice:
+    """The widest of the family, which is its most accurate."""
+    widest = digit_family().variants["wide"]
+    return _choice_of(widest, {})
 
 
 def _parent_of(choice: Choice) -> Choice:

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 
 from ontology.facts import SensorNeed
 from orchestrator.compression.conversion import convert_int8
-from orchestrator.compression.search.choices import Choice, checked, key
+from orchestrator.compression.search.choices import Choice, OneOf, Space, checked, key
 from orchestrator.compression.search.proposals import proposal
 from orchestrator.compression.search.task import SearchTask, Workbench
 from orchestrator.compression.search.trials import Trial, TrialState
 from orchestrator.policy.budgets import Budget, Reach, Standing, standings
-from orchestrator.policy.footprints import Footprint, footprint_of
+from orchestrator.policy.footprints import (
+    LEAST_PATCHES,
+    PATCHING_RUNTIME,
+    Footprint,
+    footprint_of,
+)
 
 Progress = Callable[[float, str], None]
 """Called with the share done of all (a fraction) and what is being done; may raise to stop."""
 
+_PATCHES = "patches"
 _OTHER_SEEDS = 100  # a start's place is its seed; those of proposals lie behind
 
 
@@ -45,8 +51,9 @@ class Search:
         self._sensors = sensors
         self._limits = limits
         self._boards = [each.board for each in budgets if each.board is not None]
-        self._known = [checked(task.space, choice) for choice in task.starts()]
-        self._smallest = checked(task.space, task.smallest())
+        self.space = {**task.space, **_patches(budgets)}
+        self._known = [self._whole(choice, 1) for choice in task.starts()]
+        self._smallest = self._whole(task.smallest(), LEAST_PATCHES)
         self.trials: list[Trial] = []
 
     def run(self, done: Sequence[Trial], on_progress: Progress) -> Iterator[Trial]:
@@ -81,7 +88,12 @@ class Search:
             return self._known[number - 1]
         chosen = _in_turn(left_over or hopeful, number)
         seed = self._limits.seed * 1000 + number
-        return proposal(self._task.space, chosen.budget, self._sensors, self.trials, seed)
+        return proposal(self.space, chosen.budget, self._sensors, self.trials, seed)
+
+    def _whole(self, choice: Choice, patches: int) -> Choice:
+        """A choice of the task's with its number of patches, where patches are searched."""
+        searched = {_PATCHES: patches} if _PATCHES in self.space else {}
+        return checked(self.space, {**choice, **searched})
 
     def _is_over(self, number: int) -> bool:
         spent = sum(trial.seconds for trial in self.trials)
@@ -101,12 +113,17 @@ class Search:
         number = len(self.trials)
         report = self._reporter(on_progress, number)
         report(0.0, "measuring")
-        untrained = convert_int8(bench.untrained(choice), bench.calibration[:1], bench.ranges)
-        footprint = footprint_of(untrained, self._boards)
+        untrained = convert_int8(
+            bench.untrained(choice), bench.calibration[:1], bench.ranges(choice)
+        )
+        footprint = self._footprint(untrained, choice)
         if number == 0 or not self._may_serve(footprint):
             seconds = time.monotonic() - began
             return Trial(number, choice, TrialState.MEASURED, footprint, seconds)
         return self._train(bench, choice, report, began)
+
+    def _footprint(self, data: bytes, choice: Choice) -> Footprint:
+        return footprint_of(data, self._boards, int(choice.get(_PATCHES, 1)))
 
     def _may_serve(self, footprint: Footprint) -> bool:
         need = footprint.need("", self._sensors)
@@ -117,13 +134,13 @@ class Search:
             choice, self._seed(choice), lambda share: report(0.1 + 0.7 * share, "training")
         )
         report(0.8, "converting")
-        data = convert_int8(made.network, bench.calibration, bench.ranges)
+        data = convert_int8(made.network, bench.calibration, bench.ranges(choice))
         report(0.9, "evaluating")
         return Trial(
             number=len(self.trials),
             choice=choice,
             state=TrialState.TRAINED,
-            footprint=footprint_of(data, self._boards),
+            footprint=self._footprint(data, choice),
             accuracy=bench.accuracy(data),
             float_accuracy=made.float_accuracy,
             technique=made.technique,
@@ -150,6 +167,13 @@ class Search:
             on_progress(min(1.0, max(by_count, spent)), f"{doing}: {told}")
 
         return report
+
+
+def _patches(budgets: Sequence[Budget]) -> Space:
+    """How many patches along an axis, where somebody's runtime runs a network by patches."""
+    runtimes = {each.capacity.runtime.name for each in budgets if each.capacity.runtime}
+    numbers = OneOf((LEAST_PATCHES, 1, 2, 3, 4))
+    return {_PATCHES: numbers} if PATCHING_RUNTIME in runtimes else {}
 
 
 def _in_turn(standings: Sequence[Standing], number: int) -> Standing:

@@ -33,8 +33,7 @@ class Workbench(Protocol):
     def calibration(self) -> Floats:
         """Inputs that int8 ranges are fitted to, (n, ...)."""
 
-    @property
-    def ranges(self) -> RangeRule:
+    def ranges(self, choice: Choice) -> RangeRule:
         """Which ranges of those inputs int8 steps are spread over."""
 
     def untrained(self, choice: Choice) -> nn.Module:

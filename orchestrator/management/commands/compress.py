@@ -11,7 +11,7 @@ from rich.table import Table
 from orchestrator.management.job_console import see_through
 from orchestrator.models import Job
 from orchestrator.policy.budgets import Standing
-from orchestrator.services.compression_orders import Order, OrderError, order_compression
+from orchestrator.services.compression_orders import RUNTIMES, Order, OrderError, order_compression
 from orchestrator.services.compression_outcomes import outcome_of
 from registry.management.arguments import size
 from registry.management.tables import rendered
@@ -19,7 +19,7 @@ from registry.management.writing_command import WritingCommand
 from registry.models import Release
 
 _OPTIONS = (
-    *("task", "ram_bytes", "flash_bytes", "kernels", "max_latency_ms", "min_accuracy"),
+    *("task", "ram_bytes", "flash_bytes", "kernels", "runtime", "max_latency_ms", "min_accuracy"),
     *("seed", "trials", "seconds"),
 )
 
@@ -38,6 +38,7 @@ class Command(WritingCommand):
         parser.add_argument("--ram", dest="ram_bytes", type=size, metavar="N", help="e.g. 16KiB")
         parser.add_argument("--flash", dest="flash_bytes", type=size, metavar="N")
         parser.add_argument("--kernels", default="cmsis_nn", help="of a board, or beside --ram")
+        parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="beside --ram")
         parser.add_argument("--max-latency", dest="max_latency_ms", type=float, metavar="MS")
         parser.add_argument("--min-accuracy", type=float, metavar="A", help="a fraction")
         parser.add_argument("--seed", type=int, default=0)
