@@ -18,8 +18,9 @@ from registry.admin.read_only import ReadOnlyAdmin
 
 @admin.register(ArenaReport)
 class ArenaReportAdmin(ReadOnlyAdmin):
-    list_display = ["device_link", "variant_link", "need", "have", "reported_at", "confirmed_at"]
-    list_filter = ["profile__board", "variant"]
+    list_display = ["device_link", "variant_link", "finding", "need", "have"]
+    list_display += ["reported_at", "confirmed_at"]
+    list_filter = ["finding", "profile__board", "variant"]
     list_select_related = ["device", "variant__release__model"]
     search_fields = ["device__device_id", "variant__release__model__name"]
     actions_detail = ["confirm"]
@@ -38,7 +39,7 @@ class ArenaReportAdmin(ReadOnlyAdmin):
 
     @display(description="Has", ordering="have_bytes")
     def have(self, row: ArenaReport) -> str:
-        return f"{row.have_bytes:,} B"
+        return "–" if row.have_bytes is None else f"{row.have_bytes:,} B"
 
     def has_believe_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("registry.change_measurement")

@@ -46,8 +46,8 @@ class ShadowInline(ReadOnlyInline):
 
 class ArenaReportInline(ReadOnlyInline):
     model = ArenaReport
-    fields = ["variant", "need_bytes", "have_bytes", "reported_at", "confirmed_at"]
-    verbose_name_plural = "found too large for its arena"
+    fields = ["variant", "finding", "need_bytes", "have_bytes", "reported_at", "confirmed_at"]
+    verbose_name_plural = "found out about its arena"
 
 
 @admin.register(Device)

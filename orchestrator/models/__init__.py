@@ -2,7 +2,7 @@
 
 from orchestrator.models.access import AccessChange
 from orchestrator.models.aliases import MlflowAlias, Title
-from orchestrator.models.arena import ArenaReport
+from orchestrator.models.arena import ArenaFinding, ArenaReport
 from orchestrator.models.certificates import DeviceCertificate
 from orchestrator.models.compression import CompressionOffer, CompressionTrial, OfferStatus
 from orchestrator.models.coordination import Lease, SelfTestVector, SequenceCounter
@@ -21,8 +21,9 @@ from orchestrator.models.learning import DriftAlert, LearningStatus, LearningTas
 from orchestrator.models.traffic import DeviceShadow, DroppedMessage, Telemetry
 
 __all__ = [
-    "ArenaReport",
     "AccessChange",
+    "ArenaFinding",
+    "ArenaReport",
     "CompressionOffer",
     "CompressionTrial",
     "Deployment",

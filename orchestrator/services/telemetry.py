@@ -14,6 +14,7 @@ from orchestrator.models import DeviceShadow, Telemetry
 from orchestrator.policy.acknowledgement import Kept, Position, Reached, acknowledged
 from orchestrator.protocol.messages import Acknowledgement, TelemetryPack
 from orchestrator.protocol.topics import TopicKind
+from orchestrator.services import arena_use
 from orchestrator.services.presence import shadows_of
 from orchestrator.services.traffic_drops import Drop, DropReason, count_drop
 from registry.models import Device, DeviceStatus, Variant
@@ -41,6 +42,7 @@ def ingest(
         variants = _variants(pack.digest for _, pack in packs)
         rows = [_row(device, pack, _variant(device, pack, variants), now) for device, pack in packs]
         Telemetry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=200)
+        arena_use.note(packs, now)
         return _acknowledge(devices.values(), _held_from(packs), now)
 
 

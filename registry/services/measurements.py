@@ -35,17 +35,17 @@ UNITS: Mapping[Metric, str] = {
 
 @transaction.atomic
 def record(
-    variant: Variant, figures: Iterable[Figure], *, device: Device | None = None
+    variant: Variant, figures: Iterable[Figure], *, device: Device | None = None, note: str = ""
 ) -> list[Measurement]:
     """Store figures of one variant; a figure of the same key, status and source is replaced.
 
-    Figures from different sources stand side by side. Raises BoardType.DoesNotExist for a board
-    that the catalogue lacks.
+    Figures from different sources stand side by side; `note` is what the source adds. Raises
+    BoardType.DoesNotExist for a board that the catalogue lacks.
     """
-    return [_record_one(variant, figure, device) for figure in figures]
+    return [_record_one(variant, figure, device, note) for figure in figures]
 
 
-def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Measurement:
+def _record_one(variant: Variant, figure: Figure, device: Device | None, note: str) -> Measurement:
     """The row of a figure; one that says so already is not written, so nothing is projected."""
     key = {
         "variant": variant,
@@ -62,6 +62,7 @@ def _record_one(variant: Variant, figure: Figure, device: Device | None) -> Meas
         "value": figure.value,
         "unit": UNITS[figure.metric],
         "precision": variant.precision,
+        **({"note": note} if note else {}),
     }
     row, created = Measurement.objects.get_or_create(**key, defaults=values)
     if not created:
