@@ -259,7 +259,7 @@ def test_a_whole_wave_that_refuses_is_one_correction(release, django_assert_max_
         )
         for deployment in sent(release)
     ]
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(70):
         assert deployments.apply_reports(said, NOW) == len(said)
     assert corrected(release) == [NEED]
     assert set(statuses(rollouts.Rollout.objects.get()).values()) == {"rejected"}
