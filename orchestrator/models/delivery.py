@@ -164,7 +164,9 @@ class Deployment(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="deployments")
+    wave = models.ForeignKey(
+        Wave, on_delete=models.CASCADE, related_name="deployments", db_index=False
+    )
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="deployments")
     variant = models.ForeignKey(
         Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="deployments"
@@ -175,6 +177,7 @@ class Deployment(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,
         help_text="What the device ran when its wave started: the way back",
     )
     purpose = models.CharField(
@@ -186,6 +189,16 @@ class Deployment(models.Model):
         max_length=20,
         choices=STATUS_CHOICES,
         default=DeploymentStatus.PENDING.value,
+    )
+    # Indexed in place of the status: a step on the way then changes no index, and PostgreSQL keeps
+    # the new row beside the old one (a heap-only tuple), at a quarter of the cost.
+    outcome = models.GeneratedField(
+        expression=models.Case(
+            models.When(is_open=True, then=models.Value("")), default=models.F("status")
+        ),
+        output_field=models.CharField(max_length=20),
+        db_persist=True,
+        help_text="The final status, empty until then",
     )
     is_open = models.BooleanField(default=True, help_text="Not in a final state")
     progress = models.FloatField(default=0.0)
@@ -207,7 +220,9 @@ class Deployment(models.Model):
         indexes = [
             # Ticks and the gateway read open deployments only; final ones pile up for ever.
             models.Index(
-                fields=["wave", "status"], condition=models.Q(is_open=True), name="open_by_wave"
+                fields=["wave"],
+                condition=models.Q(is_open=True, notified_at__isnull=True),
+                name="unsent_by_wave",
             ),
             models.Index(
                 fields=["device"], condition=models.Q(is_open=True), name="open_by_device"
@@ -225,7 +240,7 @@ class Deployment(models.Model):
                 fields=["soak_ends_at"], condition=models.Q(is_open=True), name="open_by_soak"
             ),
             # A wave is counted over all its devices, those that ended too.
-            models.Index(fields=["wave", "is_newest", "purpose", "status"], name="wave_tally"),
+            models.Index(fields=["wave", "is_newest", "purpose", "outcome"], name="wave_tally"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["wave", "device", "attempt"], name="one_attempt"),

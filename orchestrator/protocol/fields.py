@@ -29,6 +29,7 @@ class Fields:
         if not isinstance(members, dict):
             raise MessageError(f"must be a map, not {_name(members)}", where)
         self._members: dict[object, object] = members
+        self._by_name = _by_name(members, labels) if labels else members
         self._where = where
         self._labels = labels
 
@@ -55,7 +56,7 @@ class Fields:
 
     def has(self, name: str | int) -> bool:
         """Whether the member is there and not null."""
-        return self._members.get(self._key(name)) is not None
+        return self._by_name.get(name) is not None
 
     def integer(self, name: str | int, low: int = 0, high: int = MAX_COUNT) -> int:
         """A whole number in low..high; true and 1.0 are none."""
@@ -142,10 +143,15 @@ class Fields:
         return self._labels.get(name, name) if isinstance(name, str) else name
 
     def _present(self, name: str | int) -> object:
-        key = self._key(name)
-        if key not in self._members:
+        if name not in self._by_name:
             raise self.error("is missing", name)
-        return self._members[key]
+        return self._by_name[name]
+
+
+def _by_name(members: dict[object, object], labels: Mapping[str, int]) -> dict[object, object]:
+    """Members that have a label by its name; others by their own key, if it names no label."""
+    named = {name: members[label] for name, label in labels.items() if label in members}
+    return {key: member for key, member in members.items() if key not in labels} | named
 
 
 _NAMES: dict[type, str] = {

@@ -95,15 +95,17 @@ def parse(topic: str) -> Topic:
     """The topic's kind and parts. Wildcards and anything outside the table are refused."""
     if len(topic) > MAX_TOPIC_CHARS or not topic.startswith(f"{ROOT}/"):
         raise TopicError(f"{_short(topic)} is not a topic under {ROOT}/")
-    match topic.removeprefix(f"{ROOT}/").split("/"):
+    first, _, tail = topic.removeprefix(f"{ROOT}/").partition("/")
+    kind = _DEVICE_TAILS.get(tail)
+    if kind is not None and first != "enrol":
+        return Topic(kind, check_device_id(first))
+    match [first, *tail.split("/")]:
         case ["enrol", device]:
             return Topic(TopicKind.ENROL, check_device_id(device))
         case ["enrol", device, "result"]:
             return Topic(TopicKind.ENROL_RESULT, check_device_id(device))
         case ["artifacts", sha256, exponent, block]:
             return _parse_block(sha256, exponent, block)
-        case [device, *tail] if "/".join(tail) in _DEVICE_TAILS:
-            return Topic(_DEVICE_TAILS["/".join(tail)], check_device_id(device))
     raise TopicError(f"{_short(topic)} is not in the table of topics")
 
 

@@ -50,26 +50,28 @@ def wave_counts(rollout: Rollout) -> list[WaveCounts]:
 
 
 def _tallies(rollout: Rollout) -> Counter[tuple[int, Tally]]:
-    rows = newest_updates(rollout).order_by().values_list("wave_id", "status")
+    rows = newest_updates(rollout).order_by().values_list("wave_id", "outcome")
     tallies: Counter[tuple[int, Tally]] = Counter()
-    for wave, status, count in rows.annotate(count=Count("pk")):
-        tallies[wave, tally_of(DeploymentStatus(status))] += count
+    for wave, outcome, count in rows.annotate(count=Count("pk")):
+        tally = tally_of(DeploymentStatus(outcome)) if outcome else Tally.OPEN
+        tallies[wave, tally] += count
     return tallies
 
 
 def wave_status_counts(rollouts: Iterable[Rollout]) -> dict[int, dict[str, int]]:
-    """By wave's primary key: how many newest attempts stand in each status. One query."""
-    rows = (
-        Deployment.objects.filter(
-            wave__rollout__in=list(rollouts), is_newest=True, purpose=DeploymentPurpose.UPDATE
-        )
-        .order_by()
-        .values_list("wave_id", "status")
-        .annotate(count=Count("pk"))
+    """By wave's primary key: how many newest attempts stand in each status.
+
+    Two queries, since those that have ended are counted in an index and the others are not.
+    """
+    rows = Deployment.objects.filter(
+        wave__rollout__in=list(rollouts), is_newest=True, purpose=DeploymentPurpose.UPDATE
     )
     counts: dict[int, dict[str, int]] = {}
-    for wave, status, count in rows:
-        counts.setdefault(wave, {})[status] = count
+    open_ones, ended = rows.filter(is_open=True), rows.exclude(outcome="")
+    for status, some in (("status", open_ones), ("outcome", ended)):
+        grouped = some.order_by().values_list("wave_id", status)
+        for wave, name, count in grouped.annotate(count=Count("pk")):
+            counts.setdefault(wave, {})[name] = count
     return counts
 
 

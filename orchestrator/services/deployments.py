@@ -86,7 +86,10 @@ def pending_manifests(now: datetime | None = None, limit: int = 200) -> list[Dep
     waiting = _without_updates_of(
         [pk for pk, count in limits.items() if count == 0],
         _of_accepted(Deployment.objects.filter(_SENDABLE)).filter(
-            status=DeploymentStatus.PENDING, variant__isnull=False, expires_at__gt=moment
+            status=DeploymentStatus.PENDING,
+            notified_at__isnull=True,
+            variant__isnull=False,
+            expires_at__gt=moment,
         ),
     )
     admitted = _admitted(waiting)

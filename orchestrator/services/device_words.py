@@ -174,14 +174,13 @@ def _note_running(
     """The inventory says what runs, also where that is the outcome of no open deployment."""
     news = _news(newest)
     variants = _newest_variants(digest for digest in news.values() if digest is not None)
-    for device, digest in news.items():
-        if digest is not None and digest not in variants:
-            log.warning("unknown_digest_runs", device=device.device_id, digest=digest)
-    running = {device.pk: variants.get(digest) for device, digest in news.items()}
+    running: dict[int, int | None] = {}
     for device, digest in news.items():
         sent = (row.variant_id for row in published.get(device.pk, ()))
         of_digest = (key for key in sent if key is not None and digests[key] == digest)
-        running[device.pk] = next(of_digest, running[device.pk])
+        running[device.pk] = next(of_digest, variants.get(digest))
+        if digest is not None and running[device.pk] is None:
+            log.warning("unknown_digest_runs", device=device.device_id, digest=digest)
     set_all_installed(running, now)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import uuid
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 
 import structlog
@@ -25,10 +27,26 @@ from orchestrator.services.reach import check_reach
 from orchestrator.services.targets import RolloutError
 from registry.models import Device
 from registry.services.pieces import chunks
+from registry.services.row_sets import insert_rows
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 1000
+_DEVICES_AT_ONCE = 10_000
+_COLUMNS = (
+    "id",
+    "wave",
+    "attempt",
+    "device",
+    "variant",
+    "previous",
+    "status",
+    "is_open",
+    "reasons",
+    "detail",
+    "expires_at",
+    "created_at",
+    "changed_at",
+)
 
 
 def begin(rollout: Rollout, now: datetime) -> None:
@@ -72,57 +90,58 @@ def add_to_wave(rollout: Rollout, wave: Wave, shares: Sequence[Assignment], now:
     One that the rollout had nothing for before gets a new attempt.
     """
     before = _attempts(rollout, shares)
+    attempts = [before.get(share.device.pk, 0) + 1 for share in shares]
+    keys = [uuid.uuid4() for _ in shares]
     rows = [
-        _deployment(share, wave, rollout, before.get(share.device.pk, 0) + 1) for share in shares
+        (key, wave.pk, attempt, *_columns(share), rollout.expires_at, now, now)
+        for key, attempt, share in zip(keys, attempts, shares, strict=True)
     ]
-    Deployment.objects.bulk_create(rows, batch_size=_BATCH)
-    ended = [row for row in rows if not row.is_open]
-    DeploymentEvent.objects.bulk_create(
-        (
-            DeploymentEvent(deployment=row, at=now, status=row.status, detail=row.detail)
-            for row in ended
-        ),
-        batch_size=_BATCH,
-    )
+    insert_rows(Deployment, _COLUMNS, rows)
+    events = [
+        (key, now, share.outcome.value, "", share.detail)
+        for key, share in zip(keys, shares, strict=True)
+        if is_final(share.outcome)
+    ]
+    insert_rows(DeploymentEvent, ("deployment", "at", "status", "code", "detail"), events)
     Wave.objects.filter(pk=wave.pk).update(recount=True)
-    _supersede_older(rollout, rows, now)
+    _supersede_older(rollout, shares, now)
 
 
 def _attempts(rollout: Rollout, shares: Sequence[Assignment]) -> dict[int, int]:
     """By device, the last attempt in this rollout; it is not the newest any more."""
-    attempts: dict[int, int] = {}
-    for chunk in chunks([share.device.pk for share in shares]):
-        old = Deployment.objects.filter(wave__rollout=rollout, device__in=chunk)
-        attempts |= dict(old.order_by("attempt").values_list("device_id", "attempt"))
+    waves = Wave.objects.filter(rollout=rollout)
+    devices = [share.device.pk for share in shares]
+    old = Deployment.objects.filter(wave__in=waves, device__pk__one_of=devices)
+    attempts = dict(old.order_by("attempt").values_list("device_id", "attempt"))
+    if attempts:
         old.filter(is_newest=True).update(is_newest=False)
     return attempts
 
 
-def _deployment(share: Assignment, wave: Wave, rollout: Rollout, attempt: int) -> Deployment:
-    return Deployment(
-        wave=wave,
-        device=share.device,
-        attempt=attempt,
-        variant=share.variant,
-        previous_id=share.device.installed_id,
-        status=share.outcome.value,
-        is_open=not is_final(share.outcome),
-        reasons=list(share.reasons),
-        detail=share.detail,
-        expires_at=rollout.expires_at,
+def _columns(share: Assignment) -> tuple[Hashable, ...]:
+    variant, status = share.variant, share.outcome
+    return (
+        share.device.pk,
+        variant.pk if variant is not None else None,
+        share.device.installed_id,
+        status.value,
+        not is_final(status),
+        json.dumps(share.reasons),
+        share.detail,
     )
 
 
-def _supersede_older(rollout: Rollout, rows: Sequence[Deployment], now: datetime) -> None:
+def _supersede_older(rollout: Rollout, shares: Sequence[Assignment], now: datetime) -> None:
     """From now on this rollout says what its devices are to run.
 
     A device that it has nothing for keeps what an older one is sending it.
     """
-    taken = [r.device_id for r in rows if r.status != DeploymentStatus.NOT_APPLICABLE]
+    nothing = DeploymentStatus.NOT_APPLICABLE
+    taken = [share.device.pk for share in shares if share.outcome is not nothing]
     detail = f"taken over by rollout {rollout.pk}"
-    for chunk in chunks(taken):
-        others = Deployment.objects.filter(is_open=True, device_id__in=chunk)
-        older = others.exclude(wave__in=Wave.objects.filter(rollout=rollout))
+    others = Deployment.objects.exclude(wave__in=Wave.objects.filter(rollout=rollout))
+    for chunk in chunks(taken, _DEVICES_AT_ONCE):
+        older = others.filter(is_open=True, device__pk__one_of=chunk)
         move_all(older, DeploymentStatus.SUPERSEDED, now, detail=detail)
 
 

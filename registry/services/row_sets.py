@@ -28,7 +28,7 @@ def update_rows(
         return 0
     named, written = _columns(model, keys), _columns(model, fields)
     if connection.vendor == "postgresql":
-        return _execute(_update_from_arrays(model, named, written), _arrays(named + written, rows))
+        return _update_from_arrays(model, named, written, rows)
     assignments = ", ".join(f"{_name(column)} = %s" for column in written)
     conditions = " AND ".join(f"{_name(column)} = %s" for column in named)
     statement = f"UPDATE {_table(model)} SET {assignments} WHERE {conditions}"
@@ -37,46 +37,70 @@ def update_rows(
 
 
 def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row]) -> None:
-    """Insert rows in their order; a field that is not named must have a default in the database."""
+    """Insert rows in their order; a field that is not named gets its default.
+
+    What Django sets as it saves an object, such as the time, must be named. JSON is given as text.
+    """
     if not rows:
         return
-    columns = _columns(model, fields)
+    others = [each for each in model._meta.concrete_fields if _has_default(each, fields)]
+    columns = _columns(model, fields) + others
+    defaults = [each.get_default() for each in others]
+    rows = [(*row, *defaults) for row in rows] if others else rows
     into = f"INSERT INTO {_table(model)} ({', '.join(map(_name, columns))})"
     if connection.vendor == "postgresql":
-        _execute(f"{into} SELECT * FROM {_from_arrays(columns)}", _arrays(columns, rows))
+        given = _Given(columns, rows)
+        _execute(f"{into} SELECT {', '.join(given.values)} FROM {given.source}", given.parameters)
     else:
         places = ", ".join(["%s"] * len(columns))
         _execute_many(f"{into} VALUES ({places})", _values(columns, rows))
+
+
+def _has_default(column: Column, named: Sequence[str]) -> bool:
+    return not (column.name in named or column.primary_key or column.generated)
 
 
 def _columns(model: type[models.Model], names: Sequence[str]) -> list[Column]:
     return [model._meta.get_field(name) for name in names]
 
 
+class _Given:
+    """Rows as PostgreSQL is given them: an array for each column, and what all share only once.
+
+    `values` are expressions for a row's columns, in their order, over the rows of `source`.
+    """
+
+    def __init__(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        self.values: list[str] = []
+        self.parameters: dict[str, Any] = {}
+        arrays: dict[str, str] = {}
+        for number, (column, values) in enumerate(
+            zip(columns, zip(*rows, strict=True), strict=True)
+        ):
+            name, kind, different = f"c{number}", column.db_type(connection), set(values)
+            if number and len(different) == 1:
+                self.parameters[name] = _prepared(column, values[0])
+                self.values.append(f"%({name})s::{kind}")
+            else:
+                elements = {value: element_text(_prepared(column, value)) for value in different}
+                self.parameters[name] = array_text(elements[value] for value in values)
+                self.values.append(f"given.{name}")
+                arrays[name] = f"%({name})s::{kind}[]"
+        self.source = f"unnest({', '.join(arrays.values())}) AS given ({', '.join(arrays)})"
+
+
 def _update_from_arrays(
-    model: type[models.Model], keys: Sequence[Column], written: Sequence[Column]
-) -> str:
-    """A key may be written too, so the arrays go by numbers: keys first."""
-    table, columns = _table(model), [*keys, *written]
-    given = [f"c{number}" for number in range(len(columns))]
-    same = (f"{table}.{_name(c)} = given.{new}" for c, new in zip(keys, given, strict=False))
-    become = zip(written, given[len(keys) :], strict=True)
-    assignments = ", ".join(f"{_name(column)} = given.{new}" for column, new in become)
-    source = f"{_from_arrays(columns)} AS given ({', '.join(given)})"
-    return f"UPDATE {table} SET {assignments} FROM {source} WHERE {' AND '.join(same)}"
-
-
-def _from_arrays(columns: Sequence[Column]) -> str:
-    """PostgreSQL's rows out of one array a column: as many parameters as columns, not as values."""
-    return f"unnest({', '.join(f'%s::{column.db_type(connection)}[]' for column in columns)})"
-
-
-def _arrays(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    arrays = []
-    for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-        elements = {value: element_text(_prepared(column, value)) for value in set(values)}
-        arrays.append(array_text(elements[value] for value in values))
-    return arrays
+    model: type[models.Model],
+    keys: Sequence[Column],
+    written: Sequence[Column],
+    rows: Sequence[Row],
+) -> int:
+    table, given = _table(model), _Given([*keys, *written], rows)
+    named, become = given.values[: len(keys)], given.values[len(keys) :]
+    same = (f"{table}.{_name(c)} = {value}" for c, value in zip(keys, named, strict=True))
+    new = (f"{_name(column)} = {value}" for column, value in zip(written, become, strict=True))
+    statement = f"UPDATE {table} SET {', '.join(new)} FROM {given.source}"
+    return _execute(f"{statement} WHERE {' AND '.join(same)}", given.parameters)
 
 
 def _values(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[Any]]:
@@ -90,10 +114,12 @@ def _values(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[Any]]:
 
 def _prepared(column: Column, value: Hashable) -> Any:
     """As the database takes it. Bytes stay bytes: each driver wraps them in its own way."""
-    return value if isinstance(value, bytes) else column.get_db_prep_save(value, connection)
+    if isinstance(value, bytes) or isinstance(column, models.JSONField):
+        return value
+    return column.get_db_prep_save(value, connection)
 
 
-def _execute(statement: str, parameters: Sequence[Any]) -> int:
+def _execute(statement: str, parameters: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.rowcount

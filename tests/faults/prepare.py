@@ -1,6 +1,6 @@
 """Makes a new installation ready for a small fleet; runs in its environment, with its folder.
 
-`fleet.json` names the devices; each network in `networks/` becomes a variant of one release.
+`fleet.json` names the devices; each network in `networks/` becomes the variant of a release.
 Answers with the devices' tokens and the variants' keys, as JSON.
 """
 
@@ -26,9 +26,8 @@ def main(folder: Path) -> None:
     call_command("load_catalogue", stdout=io.StringIO())
     names = json.loads((folder / "fleet.json").read_text())
     tokens = {name: issue_token(name, timezone.now()) for name in names}
-    release = open_release("digits")
     variants = [
-        register_variant(release, path.stem, path.read_bytes(), sensors=[]).pk
+        register_variant(open_release("digits"), path.stem, path.read_bytes(), sensors=[]).pk
         for path in sorted((folder / "networks").iterdir())
     ]
     enrol_password()

@@ -23,6 +23,7 @@ from orchestrator.policy.rollout import (
     WaveSucceeded,
     decide,
     least_successes,
+    split_by_sizes,
     split_into_waves,
     tally_of,
 )
@@ -173,6 +174,22 @@ def test_a_wave_that_is_given_up_early_could_not_have_succeeded(policy, outcomes
         assert isinstance(decision, WaveFailed) or ended.total < rest.total
 
 
+moments = st.integers(-3, 3).map(lambda hours: NOW + timedelta(hours=hours))
+
+
+@given(policies, wave_plans, st.lists(st.integers(0, 1000), max_size=40), moments, moments)
+@settings(max_examples=200, derandomize=True)
+def test_nothing_starts_before_its_time_or_ends_while_it_may_grow(
+    policy, plans, choices, start_at, open_until
+):
+    """Whatever has been answered by then."""
+    campaign = _play(replace(policy, start_at=start_at, open_until=open_until), plans, choices)
+    if start_at > NOW:
+        assert campaign.started == []
+    if open_until > NOW:
+        assert not isinstance(campaign.end, Complete)
+
+
 def test_an_empty_wave_succeeds():
     policy = Policy(1.0, 0.0)
     assert decide(policy, [WaveCounts(1, Stage.RUNNING)], NOW) == WaveSucceeded(1)
@@ -233,6 +250,17 @@ def test_nothing_starts_before_its_time():
 )
 def test_what_a_status_counts_as(status, tally):
     assert tally_of(status) is tally
+
+
+@given(st.integers(0, 500), st.lists(st.integers(1, 200), min_size=1, max_size=5))
+@settings(derandomize=True)
+def test_every_item_lands_in_one_wave_by_sizes(count, sizes):
+    """No device is updated twice, and none is forgotten."""
+    items = list(range(count))
+    waves = split_by_sizes(items, sizes)
+    assert [item for wave in waves for item in wave] == items
+    assert len(waves) == len(sizes) + 1
+    assert all(len(wave) <= size for wave, size in zip(waves, sizes, strict=False))
 
 
 @given(

@@ -20,6 +20,7 @@ FILES = [
     "tests/registry/test_matching_service.py",
     "tests/registry/test_things_directory.py",
     "tests/registry/test_rest_resources.py",
+    "tests/registry/test_row_sets.py",
     "tests/orchestrator/test_enrolment.py",
     "tests/orchestrator/test_device_filters.py",
     "tests/orchestrator/test_drops.py",
@@ -27,6 +28,9 @@ FILES = [
     "tests/orchestrator/test_jobs.py",
     "tests/orchestrator/test_rollout_waves.py",
     "tests/orchestrator/test_rollout_orders.py",
+    "tests/orchestrator/test_rolling_back.py",
+    "tests/orchestrator/test_deployment_reports.py",
+    "tests/orchestrator/test_lifecycle_machine.py",
     "tests/orchestrator/test_learning_rounds.py",
 ]
 LIMIT_S = 600.0
