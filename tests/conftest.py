@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.seeds import how_to_repeat
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("tinyfleet", deadline=None)
+settings.load_profile("tinyfleet")
 
 
 def pytest_report_header() -> str:
