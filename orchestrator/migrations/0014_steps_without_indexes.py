@@ -14,7 +14,7 @@ def leave_room(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orchestrator', '0012_mlflow_aliases'),
+        ('orchestrator', '0013_arena_in_use'),
         ('registry', '0012_model_in_mlflow'),
     ]
 
