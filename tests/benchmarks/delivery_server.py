@@ -143,6 +143,12 @@ class Server:
         newest = Deployment.objects.filter(wave__rollout=Rollout.objects.latest("pk"))
         return Counter(newest.values_list("status", flat=True))
 
+    def retained(self) -> int:
+        """What the gateway may have left in the broker, as a later one would read it."""
+        from orchestrator.gateways.retained_journal import RetainedJournal
+
+        return len(RetainedJournal(settings.BROKER_DIR / "retained").names)
+
     def cpu(self) -> dict[str, float]:
         """Processor seconds of each process so far."""
         spent = {}

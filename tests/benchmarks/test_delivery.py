@@ -150,9 +150,14 @@ def _deliver(world: World, exponent: int, data: bytes) -> dict[str, float]:
 
 def _settle(world: World) -> None:
     """Until the server has every outcome, and has taken away what is no longer wanted."""
-    while world.server.ask("statuses", world.fleet).get("confirmed") != len(world.devices):
+    while not _is_settled(world):
         ends = time.monotonic() + LOOK_S
         world.fleet.serve(lambda ends=ends: time.monotonic() >= ends, PATIENCE_S)
+
+
+def _is_settled(world: World) -> bool:
+    ended = world.server.ask("statuses", world.fleet).get("confirmed") == len(world.devices)
+    return ended and not world.server.ask("retained", world.fleet)
 
 
 def _hold(world: World, devices: Devices, blocks: Counter[str], data: bytes) -> dict[str, float]:
