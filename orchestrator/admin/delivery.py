@@ -15,7 +15,8 @@ from unfold.decorators import action, display
 
 from orchestrator.admin.confirmation import ask_first
 from orchestrator.admin.new_rollout import new_rollout, saved_dry_run
-from orchestrator.models import Deployment, DeploymentEvent, Rollout, Wave
+from orchestrator.admin.rollout_words import label, order_table, waves_table
+from orchestrator.models import Deployment, DeploymentEvent, Rollout
 from orchestrator.services import rollouts
 from orchestrator.services.approvals import approve
 from orchestrator.services.rollouts import possible_orders
@@ -46,12 +47,9 @@ DEPLOYMENT_COLOURS = {
 }
 
 
+_HISTORY = ["maker", "created_at", "approved_by", "approved_at", "started_at", "finished_at"]
+_HISTORY += ["crowned_at", "previous_champion"]
 _PASSING_OVER = (rollouts.retry_failed, rollouts.roll_back)
-
-
-class WaveInline(ReadOnlyInline):
-    model = Wave
-    fields = ["number", "status", "started_at", "finished_at"]
 
 
 @admin.register(Rollout)
@@ -60,7 +58,11 @@ class RolloutAdmin(ReadOnlyAdmin):
     list_filter = ["status", "release__model", ("proposal", EmptyFieldListFilter)]
     search_fields = ["name"]
     list_select_related = ["release__model", "variant__release__model", "created_by"]
-    inlines = [WaveInline]
+    fieldsets = [
+        ("Where it stands", {"fields": ["standing", "detail", "waves"]}),
+        ("What was ordered", {"fields": ["order"]}),
+        ("Who and when", {"fields": _HISTORY}),
+    ]
     actions_detail = ["dry_run", "approve", "start", "pause", "resume", "abort", "retry_failed"]
     actions_detail += ["roll_back"]
 
@@ -78,6 +80,18 @@ class RolloutAdmin(ReadOnlyAdmin):
     @display(description="Status", ordering="status", label=ROLLOUT_COLOURS)
     def status_label(self, rollout: Rollout) -> str:
         return rollout.status
+
+    @display(description="Status")
+    def standing(self, rollout: Rollout) -> str:
+        return label(rollout.status, ROLLOUT_COLOURS[rollout.status])
+
+    @display(description="Waves")
+    def waves(self, rollout: Rollout) -> str:
+        return waves_table(rollout)
+
+    @display(description="Order")
+    def order(self, rollout: Rollout) -> str:
+        return order_table(rollout)
 
     @display(description="Ended")
     def reached(self, rollout: Rollout) -> str:

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orchestrator.admin.rollout_words import order_words
 from orchestrator.models import Rollout
 from orchestrator.protocol.messages import DeploymentStatus
 from orchestrator.services.plan_summaries import PlanSummary, summarise
@@ -46,7 +47,7 @@ def dry_run_context(rollout: Rollout, user: User, asked: Mapping[str, Any]) -> d
     page = Paginator(shares, _ON_A_PAGE).get_page(asked.get("page"))
     return {
         "objection": objection(rollout, planned, user),
-        "order": _order(rollout),
+        "order": order_words(rollout),
         "groups": _groups(summary, shown),
         "figures": _figures(summary),
         "notes": _notes(summary),
@@ -169,61 +170,3 @@ def _whole(text: str) -> SafeString:
 
 def _one_line(text: str) -> SafeString:
     return format_html('<span class="whitespace-nowrap">{}</span>', text)
-
-
-def _order(rollout: Rollout) -> list[tuple[str, str]]:
-    """What was asked for, in words, to be read once more before it is saved."""
-    release, variant = rollout.release, rollout.variant
-    sends = f"{release.model.name}/{release.number}" if release is not None else str(variant)
-    rows = [("Sends", sends), ("To", _target(rollout.target)), ("Waves", _steps(rollout))]
-    rows += [
-        ("A wave succeeds with", f"{_percent(rollout.success_threshold)} confirmed or more"),
-        ("It stops above", f"{_percent(rollout.error_threshold)} failed{_after(rollout)}"),
-        ("Soak", _soak(rollout)),
-        ("Starts", _moment(rollout.start_at) or "when it is started"),
-        ("Expires", _moment(rollout.expires_at)),
-    ]
-    if rollout.window is not None:
-        rows.append(("Orders go out", _hours(rollout.window)))
-    if rollout.max_per_minute is not None:
-        rows.append(("At most", f"{rollout.max_per_minute:,} orders in any minute"))
-    if rollout.needs_approval:
-        rows.append(("Approval", "by a second person, before it can be started"))
-    return rows
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.4g} %"
-
-
-def _after(rollout: Rollout) -> str:
-    return ", and sends its devices back" if rollout.revert_on_failure else ""
-
-
-def _target(target: Mapping[str, Any]) -> str:
-    kind, value = next(iter(target.items()))
-    if kind == "all":
-        return "every accepted device"
-    if kind == "devices":
-        return f"{len(value):,} named device{pluralize(len(value))}"
-    return f"{'query' if kind == 'sparql' else kind}: {value}"
-
-
-def _steps(rollout: Rollout) -> str:
-    if rollout.wave_sizes:
-        return ", ".join(f"{size:,}" for size in rollout.wave_sizes) + " devices, then the rest"
-    return ", ".join(f"{share:g} %" for share in rollout.wave_percentages)
-
-
-def _soak(rollout: Rollout) -> str:
-    limits = [f"{name.replace('_', ' ')} {value:g}" for name, value in rollout.health.items()]
-    return ", ".join([f"{rollout.soak_s:,} s", *limits])
-
-
-def _moment(moment: Any) -> str:
-    return f"{moment:%F %R %Z}" if moment is not None else ""
-
-
-def _hours(window: Mapping[str, Any]) -> str:
-    days = ", ".join(window.get("days", ())) or "every day"
-    return f"{window['from']} to {window['to']}, {days}, {window.get('timezone', 'UTC')}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,6 +15,14 @@ from django.utils import timezone
 
 from orchestrator.models import Deployment, DeviceShadow, DroppedMessage, Job, Rollout, Wave
 from registry.models import BoardType, CapabilityProfile, Device, RegisteredModel, Release
+from tests.orchestrator.rollout_world import (
+    fail,
+    install,
+    make_devices,
+    make_release,
+    sign_pending,
+    started,
+)
 
 READ_ONLY = {
     "auditentry",
@@ -125,3 +135,19 @@ def test_a_viewer_may_look_and_not_steer(rollout: Rollout) -> None:
     assert client.get(page).status_code == 200
     steer = reverse("admin:orchestrator_rollout_pause", args=[rollout.pk])
     assert client.post(steer).status_code == 403
+
+
+def test_a_rollouts_page_says_how_each_wave_stands(client: Client) -> None:
+    make_devices(3)
+    rollout = started(make_release(), wave_percentages=(60, 100), name="spring")
+    first, second = sign_pending()
+    install([first])
+    fail([second])
+    page = client.get(reverse("admin:orchestrator_rollout_change", args=[rollout.pk]))
+    text = " ".join(re.sub(r"<[^>]+>", " ", page.content.decode()).split())
+    assert "60 %, 100 %" in text and "every accepted device" in text
+    assert "1 of 2 1 installed , 1 failed" in text and "0 of 1 1 pending" in text
+    failed = re.search(r'href="([^"]*status__exact=failed)"', page.content.decode())
+    assert failed is not None
+    listed = client.get(html.unescape(failed[1])).content.decode()
+    assert second.device.device_id in listed and first.device.device_id not in listed
