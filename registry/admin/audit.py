@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from registry.admin.read_only import ReadOnlyAdmin
 from registry.models import AuditEntry, FleetScope
@@ -18,6 +20,15 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter = ["channel", "outcome", "at"]
     search_fields = ["actor", "action", "subject", "detail"]
     date_hierarchy = "at"
+    actions_list = ["export_csv", "export_jsonl"]
+
+    @action(description="Export as CSV", icon="download", permissions=["view"])
+    def export_csv(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(f"{reverse('audit-export')}?as=csv")
+
+    @action(description="Export as JSON lines", icon="download", permissions=["view"])
+    def export_jsonl(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(f"{reverse('audit-export')}?as=jsonl")
 
     @display(description="Result", ordering="outcome", label=OUTCOME_COLOURS)
     def outcome_label(self, entry: AuditEntry) -> str:

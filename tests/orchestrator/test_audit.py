@@ -208,6 +208,16 @@ class TestExport:
         assert [row["actor"] for row in rows] == ["y"]
         assert client.get("/api/v1/audit/export/", {"as": "pdf"}).status_code == 400
 
+    def test_in_the_admin(self, client):
+        record(Act(AuditChannel.REST, "seen with a spreadsheet"), actor="z")
+        page = client.get("/admin/registry/auditentry/").content.decode()
+        for form in ("csv", "jsonl"):
+            button = f"/admin/registry/auditentry/export_{form}/"
+            assert button in page
+            answer = client.get(button, follow=True)
+            assert f'filename="audit.{form}"' in answer["Content-Disposition"]
+            assert b"with a spreadsheet" in b"".join(answer.streaming_content)
+
     def test_it_is_never_held_whole(self, person, monkeypatch):
         """Entries that vanish after the first piece has left were not in memory."""
         monkeypatch.setattr("registry.services.audit.PAGE", 7)
