@@ -11,7 +11,6 @@ from ontology.facts import (
     Answer,
     Capacity,
     Constraint,
-    Figure,
     Limits,
     Metric,
     Need,
@@ -19,7 +18,7 @@ from ontology.facts import (
     RuntimeId,
     Verdict,
 )
-from ontology.matching.pace import figure_for
+from ontology.matching.figures import best_figure
 from ontology.matching.sensing import describe_need, describe_sensor, satisfies
 
 Rule: TypeAlias = Callable[[Need, Capacity], Reason]
@@ -74,27 +73,26 @@ def arena_bytes(need: Need, capacity: Capacity) -> int | None:
 
 def _bytes(need: Need, capacity: Capacity, metric: Metric) -> int | None:
     """A part of a byte takes the whole one."""
-    figure = figure_for(need, capacity, metric)
-    return None if figure is None else math.ceil(figure.value)
+    value = _figure_value(need, capacity, metric)
+    return None if value is None else math.ceil(value)
+
+
+def _figure_value(need: Need, capacity: Capacity, metric: Metric) -> float | None:
+    figure = best_figure(need.figures, metric, capacity.runtime, capacity.board)
+    return None if figure is None else figure.value
 
 
 def _flash(need: Need, capacity: Capacity) -> Reason:
-    own_size = need.flash_bytes is not None
-    basis = None if own_size else figure_for(need, capacity, Metric.FLASH_BYTES)
-    return _at_most(Constraint.FLASH, flash_bytes(need, capacity), capacity.slot_bytes, basis)
+    return _at_most(Constraint.FLASH, flash_bytes(need, capacity), capacity.slot_bytes)
 
 
 def _ram(need: Need, capacity: Capacity) -> Reason:
-    basis = figure_for(need, capacity, Metric.ARENA_BYTES)
-    needed = None if basis is None else math.ceil(basis.value)
-    return _at_most(Constraint.RAM, needed, capacity.arena_budget_bytes, basis)
+    return _at_most(Constraint.RAM, arena_bytes(need, capacity), capacity.arena_budget_bytes)
 
 
-def _at_most(
-    constraint: Constraint, need: int | None, have: int | None, basis: Figure | None
-) -> Reason:
+def _at_most(constraint: Constraint, need: int | None, have: int | None) -> Reason:
     headroom = None if need is None or have is None else have - need
-    return _measured(constraint, need, have, "B", headroom, basis)
+    return _measured(constraint, need, have, "B", headroom)
 
 
 def _measured(
@@ -103,10 +101,9 @@ def _measured(
     have: int | float | None,
     unit: str,
     headroom: int | float | None,
-    basis: Figure | None,
 ) -> Reason:
     holds = None if headroom is None else headroom >= 0
-    return Reason(constraint, need, have, unit, headroom, holds, basis)
+    return Reason(constraint, need, have, unit, headroom, holds)
 
 
 def _operators(need: Need, capacity: Capacity) -> Reason:
@@ -182,11 +179,10 @@ def on_request(need: Need, capacity: Capacity, limits: Limits) -> Iterable[Reaso
         (Constraint.ACCURACY, limits.accuracy, Metric.ACCURACY, "1"),
     ):
         if limit is not None:
-            basis = figure_for(need, capacity, metric)
-            have = None if basis is None else basis.value
+            have = _figure_value(need, capacity, metric)
             spare = None if have is None else limit - have
             better = -spare if spare is not None and metric is Metric.ACCURACY else spare
-            yield _measured(constraint, limit, have, unit, better, basis)
+            yield _measured(constraint, limit, have, unit, better)
 
 
 # Every verdict has these, in this order.

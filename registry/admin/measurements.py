@@ -54,8 +54,7 @@ class MeasurementAdmin(ModelAdmin):
 
     @display(description="Value", ordering="value")
     def figure(self, row: Measurement) -> str:
-        error = "" if row.error is None else f" ± {row.error:.0%}"
-        return f"{row.value:,.10g} {row.unit}{error}"
+        return f"{row.value:,.10g} {row.unit}"
 
     @display(
         description="Status",

@@ -142,7 +142,6 @@ class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
             "metric",
             "value",
             "unit",
-            "error",
             "status",
             "source",
             "precision",

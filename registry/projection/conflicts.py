@@ -40,5 +40,4 @@ def plain_figure(row: Measurement) -> Figure:
         board=row.board.slug if row.board else None,
         dataset=row.dataset,
         conditions=row.conditions,
-        error=row.error,
     )

@@ -37,3 +37,16 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
         path.write_text(json.dumps({**figures, **machine}, indent=2) + "\n")
 
     return keep
+
+
+@pytest.fixture
+def keep_method() -> Callable[..., None]:
+    """Keep one compression method's figures, losses too, as its part of `compression.json`."""
+
+    def keep(method: str, **figures: Any) -> None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        path = FOLDER / "compression.json"
+        known = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**known, method: figures}, indent=2) + "\n")
+
+    return keep

@@ -1,0 +1,102 @@
+"""Layers pruned by their importance beside all alike, without retraining, at equal parameters.
+
+Both go the same steps, judge channels alike, on the same training images, and stop at the same
+share of the parameters; neither has anything that is tuned.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from orchestrator.compression.digits import CLASSES, DigitSplit, load_split
+from orchestrator.compression.fitting import FitConfig, fit, float_accuracy, seeded
+from orchestrator.compression.methods.adapt_pruner import (
+    AdaptPrunerConfig,
+    Examples,
+    Layer,
+    PrunedLayers,
+    prune_by_importance,
+)
+
+BLOCKS = 8
+JUDGED_BY = 256
+
+
+class ResidualBlock(nn.Module):
+    """Normalized, widened, narrowed and added to the input, as in a transformer."""
+
+    def __init__(self, width: int, widened: int) -> None:
+        super().__init__()
+        self.widening = nn.Linear(width, widened)
+        self.layers = nn.Sequential(
+            nn.LayerNorm(width), self.widening, nn.ReLU(), nn.Linear(widened, width)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layers(x)
+
+
+class ResidualNetwork(nn.Module):
+    """A linear stem, eight residual blocks, a last layer."""
+
+    def __init__(self, width: int = 12, widened: int = 24) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Flatten(), nn.Linear(64, width))
+        self.blocks = nn.Sequential(*(ResidualBlock(width, widened) for _ in range(BLOCKS)))
+        self.classifier = nn.Linear(width, CLASSES)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.blocks(self.stem(images))
+        return self.classifier(features), features
+
+    def prunable(self) -> list[Layer]:
+        return [Layer(block, block.widening) for block in self.blocks]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One seed. Accuracies on held-out images and shares of parameters, fractions."""
+
+    seed: int
+    dense: float
+    adaptive: float
+    adaptive_parameters: float
+    uniform: float
+    uniform_parameters: float
+    ratios: tuple[float, ...]
+
+
+def compare(seed: int, epochs: int = 25, left: float = 0.37) -> Compared:
+    """Train once, prune two copies; by importance to no more parameters than alike."""
+    split = load_split(seed)
+    seeded(seed)
+    network = ResidualNetwork()
+    fit(network, split.train, FitConfig(epochs=epochs, weight_decay=1e-2, batch_size=128), seed)
+    uniform, alike = _pruned(network, split, AdaptPrunerConfig(amplitude=0, parameters_left=left))
+    config = AdaptPrunerConfig(parameters_left=alike.parameters_left)
+    adaptive, by_importance = _pruned(network, split, config)
+    return Compared(
+        seed=seed,
+        dense=float_accuracy(network, split.held_out),
+        adaptive=adaptive,
+        adaptive_parameters=by_importance.parameters_left,
+        uniform=uniform,
+        uniform_parameters=alike.parameters_left,
+        ratios=by_importance.ratios,
+    )
+
+
+def _pruned(
+    network: ResidualNetwork, split: DigitSplit, config: AdaptPrunerConfig
+) -> tuple[float, PrunedLayers]:
+    narrower = copy.deepcopy(network)
+    examples = Examples(
+        torch.from_numpy(split.train.images[:JUDGED_BY]),
+        torch.from_numpy(split.train.labels[:JUDGED_BY]),
+    )
+    outcome = prune_by_importance(narrower, narrower.prunable(), examples, config)
+    return float_accuracy(narrower, split.held_out), outcome

@@ -1,0 +1,95 @@
+"""The tables of docs/compression.md, from what `make bench` measured.
+
+    python -m tests.benchmarks.compression_tables
+
+writes them into the page anew: no figure there is typed in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from tests.benchmarks.conftest import FOLDER
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "compression.md"
+_BLOCK = re.compile(r"(<!-- (\w+): computed -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Row = Mapping[str, Any]
+
+
+def sap(figures: Row) -> str:
+    lines = _head("seed", "gamma", "rounds", "weights", "dense", "SAP", "one-shot", "turn", "lost")
+    for row in figures["seeds"]:
+        cells = [row["seed"], row["gamma"], len(row["rounds"]) - 1, f"{row['density']:.2%}"]
+        cells += [_3(row[name]) for name in ("dense", "accuracy", "one_shot")]
+        lines.append(_line(*cells, row["turned_in"], row["collapsed_in"] or "not seen"))
+    means = [_3(_mean(figures["seeds"], name)) for name in ("dense", "accuracy", "one_shot")]
+    lines.append(_line("mean", "", "", "", *means, "", ""))
+    return "\n".join(lines)
+
+
+def adapt_pruner(figures: Row) -> str:
+    names = ("dense", "adaptive", "adaptive_parameters", "uniform", "uniform_parameters")
+    lines = _head("seed", "dense", "adaptive", "parameters left", "uniform", "parameters left")
+    for row in figures["seeds"]:
+        lines.append(_line(row["seed"], *(_3(row[name]) for name in names)))
+    lines.append(_line("mean", *(_3(_mean(figures["seeds"], name)) for name in names)))
+    return "\n".join(lines)
+
+
+def distillation(figures: Row) -> str:
+    names = ("teacher", "sparse", "dense", "labels_only")
+    rows = figures["seeds"]
+    lines = _head("seed", "teacher", f"K = {figures['kept']}", "all ten", "labels only")
+    lines += [_line(row["seed"], *(_3(row[name]) for name in names)) for row in rows]
+    lines.append(_line("mean", *(_3(_mean(rows, name)) for name in names)))
+    sizes = (f"{_mean(rows, name):g}" for name in ("sparse_bytes", "dense_bytes"))
+    lines.append(_line("bytes a sample and epoch", "", *sizes, ""))
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[Row], str]] = {
+    "sap": sap,
+    "adapt_pruner": adapt_pruner,
+    "distillation": distillation,
+}
+
+
+def main() -> None:
+    """Replace each block whose method was measured."""
+    measured = json.loads((FOLDER / "compression.json").read_text())
+
+    def block(match: re.Match[str]) -> str:
+        name = match[2]
+        return (
+            f"{match[1]}{TABLES[name](measured[name])}\n{match[3]}"
+            if name in measured
+            else match[0]
+        )
+
+    PAGE.write_text(_BLOCK.sub(block, PAGE.read_text()))
+
+
+def _head(*names: str) -> list[str]:
+    return [_line(*names), _line(*("---" for _ in names))]
+
+
+def _line(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _mean(rows: Sequence[Row], name: str) -> float:
+    return fmean(row[name] for row in rows)
+
+
+def _3(value: float) -> str:
+    return f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Each compression method beside its plain peer, on three seeds; every seed is kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from statistics import fmean
+
+import pytest
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
+
+SEEDS = (10, 11, 12)
+
+
+def mean(rows: list, field: str) -> float:
+    return fmean(getattr(row, field) for row in rows)
+
+
+def test_adaptive_pruning_by_the_sparsity_index(keep_method) -> None:
+    from tests.benchmarks.compression.sap import Experiment, compare
+
+    rows = [compare(seed, Experiment()) for seed in SEEDS]
+    keep_method("sap", seeds=[asdict(row) for row in rows])
+    assert all(row.density <= 0.01 and len(row.rounds) <= 7 for row in rows)
+    assert mean(rows, "accuracy") >= 0.95
+    assert mean(rows, "accuracy") - mean(rows, "one_shot") >= 0.25
+    assert all(
+        row.turned_in is not None and (row.collapsed_in is None or row.turned_in < row.collapsed_in)
+        for row in rows
+    )
+
+
+def test_structured_pruning_by_importance(keep_method) -> None:
+    from tests.benchmarks.compression.adapt_pruner import compare
+
+    rows = [compare(seed) for seed in SEEDS]
+    keep_method("adapt_pruner", seeds=[asdict(row) for row in rows])
+    assert all(abs(row.adaptive_parameters - row.uniform_parameters) <= 0.01 for row in rows)
+    assert mean(rows, "adaptive") - mean(rows, "uniform") >= 0.10
+
+
+def test_distillation_from_sparse_logits(keep_method) -> None:
+    from orchestrator.compression.methods.distillation import DistillationConfig
+    from tests.benchmarks.compression.distillation import compare
+
+    config = DistillationConfig(epochs=15, batch_size=32)
+    rows = [compare(seed, config) for seed in SEEDS]
+    keep_method("distillation", kept=config.kept, seeds=[asdict(row) for row in rows])
+    assert all(row.sparse_bytes == 4 + 4 * config.kept for row in rows)
+    assert all(abs(row.sparse - row.dense) <= 0.04 for row in rows)
