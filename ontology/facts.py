@@ -52,6 +52,7 @@ class Metric(StrEnum):
     LATENCY_MS = "latency_ms"
     ENERGY_MJ = "energy_mj"
     ACCURACY = "accuracy"
+    INSTRUCTIONS = "instructions"
     MACS = "macs"
     PARAMETERS = "parameters"
     TOP5_ACCURACY = "top5_accuracy"
@@ -80,8 +81,9 @@ class RuntimeId:
 class Figure:
     """One Measurement as matching sees it.
 
-    `dataset` is what an accuracy was reached on, `conditions` what else the figure holds under,
-    such as a clock: they tell figures apart that may differ.
+    `error` is relative, 0.25 for a quarter, and None where nobody says it. `dataset` is what an
+    accuracy was reached on, `conditions` what else the figure holds under, such as a clock: they
+    tell figures apart that may differ.
     """
 
     metric: Metric
@@ -92,6 +94,22 @@ class Figure:
     board: str | None = None
     dataset: str = ""
     conditions: str = ""
+    error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a core works off instructions that were predicted, and what its board draws then.
+
+    Errors are relative; `conditions` are those of the instructions that it was found for.
+    """
+
+    instruction_ns: float
+    error: float
+    conditions: str
+    source: str
+    power_mw: float | None = None
+    power_error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,7 @@ class Capacity:
     sensors: tuple[Sensor, ...] | None = None
     board: str | None = None
     assumed: bool = False
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +176,10 @@ Quantity: TypeAlias = int | float | str | tuple[str, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One constraint's outcome. `holds=None` is unknown; `headroom` is None for sets."""
+    """One constraint's outcome. `holds=None` is unknown; `headroom` is None for sets.
+
+    `basis` is the figure that it rests on, where it rests on one.
+    """
 
     constraint: Constraint
     need: Quantity
@@ -165,6 +187,7 @@ class Reason:
     unit: str
     headroom: float | None
     holds: bool | None
+    basis: Figure | None = None
 
 
 @dataclass(frozen=True, slots=True)

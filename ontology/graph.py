@@ -34,6 +34,7 @@ _UNIT = {
     Metric.LATENCY_MS: "unit:MilliSEC",
     Metric.ENERGY_MJ: "unit:MilliJ",
     Metric.ACCURACY: "unit:UNITLESS",
+    Metric.INSTRUCTIONS: "unit:NUM",
     Metric.MACS: "unit:NUM",
     Metric.PARAMETERS: "unit:NUM",
     Metric.TOP5_ACCURACY: "unit:UNITLESS",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ontology.facts import Capacity, Metric, Need, Verdict
-from ontology.matching.figures import accuracy_of, best_figure
+from ontology.matching.figures import accuracy_of
+from ontology.matching.pace import figure_for
 from ontology.matching.ranking import LatencyTarget, Weights, reward, weighted_merit
 
 
@@ -21,7 +22,7 @@ def merit_of(need: Need, capacity: Capacity, verdict: Verdict, ranking: Ranking)
     """The merit of one variant on one profile; None where a figure that counts is not known."""
     accuracy = accuracy_of(need)
     if ranking.target is not None:
-        latency = best_figure(need.figures, Metric.LATENCY_MS, capacity.runtime, capacity.board)
+        latency = figure_for(need, capacity, Metric.LATENCY_MS)
         return reward(accuracy, latency.value if latency else None, ranking.target)
     if ranking.weights is not None:
         return weighted_merit(verdict, accuracy, ranking.weights)

@@ -11,6 +11,7 @@ from ontology.facts import (
     Answer,
     Capacity,
     Constraint,
+    Figure,
     Limits,
     Metric,
     Need,
@@ -18,7 +19,7 @@ from ontology.facts import (
     RuntimeId,
     Verdict,
 )
-from ontology.matching.figures import best_figure
+from ontology.matching.pace import figure_for
 from ontology.matching.sensing import describe_need, describe_sensor, satisfies
 
 Rule: TypeAlias = Callable[[Need, Capacity], Reason]
@@ -73,26 +74,27 @@ def arena_bytes(need: Need, capacity: Capacity) -> int | None:
 
 def _bytes(need: Need, capacity: Capacity, metric: Metric) -> int | None:
     """A part of a byte takes the whole one."""
-    value = _figure_value(need, capacity, metric)
-    return None if value is None else math.ceil(value)
-
-
-def _figure_value(need: Need, capacity: Capacity, metric: Metric) -> float | None:
-    figure = best_figure(need.figures, metric, capacity.runtime, capacity.board)
-    return None if figure is None else figure.value
+    figure = figure_for(need, capacity, metric)
+    return None if figure is None else math.ceil(figure.value)
 
 
 def _flash(need: Need, capacity: Capacity) -> Reason:
-    return _at_most(Constraint.FLASH, flash_bytes(need, capacity), capacity.slot_bytes)
+    own_size = need.flash_bytes is not None
+    basis = None if own_size else figure_for(need, capacity, Metric.FLASH_BYTES)
+    return _at_most(Constraint.FLASH, flash_bytes(need, capacity), capacity.slot_bytes, basis)
 
 
 def _ram(need: Need, capacity: Capacity) -> Reason:
-    return _at_most(Constraint.RAM, arena_bytes(need, capacity), capacity.arena_budget_bytes)
+    basis = figure_for(need, capacity, Metric.ARENA_BYTES)
+    needed = None if basis is None else math.ceil(basis.value)
+    return _at_most(Constraint.RAM, needed, capacity.arena_budget_bytes, basis)
 
 
-def _at_most(constraint: Constraint, need: int | None, have: int | None) -> Reason:
+def _at_most(
+    constraint: Constraint, need: int | None, have: int | None, basis: Figure | None
+) -> Reason:
     headroom = None if need is None or have is None else have - need
-    return _measured(constraint, need, have, "B", headroom)
+    return _measured(constraint, need, have, "B", headroom, basis)
 
 
 def _measured(
@@ -101,9 +103,10 @@ def _measured(
     have: int | float | None,
     unit: str,
     headroom: int | float | None,
+    basis: Figure | None,
 ) -> Reason:
     holds = None if headroom is None else headroom >= 0
-    return Reason(constraint, need, have, unit, headroom, holds)
+    return Reason(constraint, need, have, unit, headroom, holds, basis)
 
 
 def _operators(need: Need, capacity: Capacity) -> Reason:
@@ -179,10 +182,11 @@ def on_request(need: Need, capacity: Capacity, limits: Limits) -> Iterable[Reaso
         (Constraint.ACCURACY, limits.accuracy, Metric.ACCURACY, "1"),
     ):
         if limit is not None:
-            have = _figure_value(need, capacity, metric)
+            basis = figure_for(need, capacity, metric)
+            have = None if basis is None else basis.value
             spare = None if have is None else limit - have
             better = -spare if spare is not None and metric is Metric.ACCURACY else spare
-            yield _measured(constraint, limit, have, unit, better)
+            yield _measured(constraint, limit, have, unit, better, basis)
 
 
 # Every verdict has these, in this order.

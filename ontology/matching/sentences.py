@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ontology.facts import Constraint, Quantity, Reason
+from ontology.facts import Constraint, Figure, Quantity, Reason
 
 _NOUN = {
     Constraint.FLASH: "flash",
@@ -45,7 +45,16 @@ def _explain_limit(reason: Reason) -> str:
     wanted = f"{wish} {_quantity(reason.need, reason.unit)}"
     if reason.have is None:
         return f"{wanted}; no figure is known for this device"
-    return f"{wanted}, {fact} {_quantity(reason.have, reason.unit)}: {_spare(reason)}"
+    have = f"{_quantity(reason.have, reason.unit)}{_resting_on(reason.basis)}"
+    return f"{wanted}, {fact} {have}: {_spare(reason)}"
+
+
+def _resting_on(basis: Figure | None) -> str:
+    """E.g. ' (derived, ± 47 %)'."""
+    if basis is None:
+        return ""
+    error = "" if basis.error is None else f", ± {basis.error:.0%}".replace("%", " %")
+    return f" ({basis.status.value}{error})"
 
 
 def _spare(reason: Reason) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ontology.facts import Figure, Metric, Need, RuntimeId, SensorNeed, Status
-from registry.footprint.core_speed import predict_latency
+from registry.footprint.core_speed import pace_of, predict_latency
 from registry.footprint.description import Board, describe
 from registry.footprint.figures import RUNTIME, derived_figures
 from registry.footprint.map_layers import map_chain
@@ -125,7 +125,7 @@ def footprint_of(data: bytes, boards: Collection[Board] = (), patches: int = 1) 
     }
     times = {
         board.slug: predict_latency(
-            description.network, description.instructions, board.core, board.clock_hz
+            description.network, description.instructions, pace_of(board.core, board.clock_hz)
         )
         for board in (YARDSTICK, *boards)
     }

@@ -63,11 +63,14 @@ def compress(context: JobContext, payload: Mapping[str, Any]) -> dict[str, Any]:
 def _reasons() -> Iterator[None]:
     """Failures that are known, as a sentence; others are tried again like in any job."""
     from orchestrator.compression.conversion import ConversionError
+    from orchestrator.compression.datasets.samples import DataMissing
 
     try:
         yield
     except ConversionError as error:
         raise GivenUp(f"a network cannot be converted: {error}") from error
+    except DataMissing as error:
+        raise GivenUp(f"there is nothing to train on: {error}") from error
     except Unavailable as away:
         raise GivenUp(f"{away}; what was found is kept, retry the job to log it") from away
     except OSError as error:

@@ -54,7 +54,8 @@ class MeasurementAdmin(ModelAdmin):
 
     @display(description="Value", ordering="value")
     def figure(self, row: Measurement) -> str:
-        return f"{row.value:,.10g} {row.unit}"
+        error = "" if row.error is None else f" ± {row.error:.0%}"
+        return f"{row.value:,.10g} {row.unit}{error}"
 
     @display(
         description="Status",

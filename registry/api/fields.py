@@ -66,6 +66,14 @@ class SensorNeedSerializer(serializers.Serializer[object]):
     shape = ShapeField(allow_null=True)
 
 
+class BasisSerializer(serializers.Serializer[object]):
+    """The figure that a reason rests on; `error` is relative, null where nobody says it."""
+
+    status = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    error = serializers.FloatField(allow_null=True)
+
+
 class ReasonSerializer(serializers.Serializer[object]):
     """One constraint's outcome; `holds` is null where it is not known."""
 
@@ -75,6 +83,7 @@ class ReasonSerializer(serializers.Serializer[object]):
     unit = serializers.CharField()
     headroom = serializers.FloatField(allow_null=True)
     holds = serializers.BooleanField(allow_null=True)
+    basis = BasisSerializer(allow_null=True)
 
 
 class VerdictSerializer(serializers.Serializer[object]):

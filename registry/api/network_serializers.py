@@ -142,6 +142,7 @@ class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
             "metric",
             "value",
             "unit",
+            "error",
             "status",
             "source",
             "precision",

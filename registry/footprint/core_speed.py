@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ontology.facts import Pace
+from ontology.matching.pace import energy_mj, latency_ms
 from registry.footprint.latency import Estimate, network_work
 from registry.formats.network import Network
 
+INT8 = "int8 arithmetic"
+FLOAT = "floating point"
 SPEEDS_FILE = Path(__file__).with_name("core_speeds.json")
+
+_SOURCE = "MLPerf Tiny v1.2 on boards, and CMSIS-NN beside X-CUBE-AI on one board"
 
 # The floating-point unit takes no part in what is calibrated: int8.
 _SAME_CORE = {"cortex-m4f": "cortex-m4", "cortex-m33f": "cortex-m33", "cortex-m7f": "cortex-m7"}
@@ -51,37 +57,43 @@ def core_speeds() -> CoreSpeeds:
     )
 
 
+def arithmetic(network: Network) -> str:
+    """What its instructions compute with: a core's pace differs between these."""
+    floats = any(kind.endswith("FLOAT32") for kind in network_work(network))
+    return FLOAT if floats else INT8
+
+
+def pace_of(core: str, clock_hz: int | None, board: str = "") -> Pace | None:
+    """How fast a core works at a clock; None for cores that were not measured."""
+    known = core_speeds()
+    speed = known.cycles_per_instruction.get(_SAME_CORE.get(core, core))
+    if speed is None or not clock_hz:
+        return None
+    power = known.power_mw.get(board)
+    instruction_ns = speed.value / clock_hz * 1e9
+    if power is None:
+        return Pace(instruction_ns, speed.error, INT8, _SOURCE)
+    return Pace(instruction_ns, speed.error, INT8, _SOURCE, power.value, power.error)
+
+
 def predict_latency(
-    network: Network, instructions: Estimate | None, core: str, clock_hz: int | None
+    network: Network, instructions: Estimate | None, pace: Pace | None
 ) -> Estimate | None:
-    """Milliseconds of one inference on a core at a clock; None without a basis.
+    """Milliseconds of one inference at a core's pace; None without a basis.
 
-    There is one for int8 networks on the cores that were measured. `instructions` are those of a
-    Cortex-M4 with CMSIS-NN.
+    There is one for int8 networks. `instructions` are those of a Cortex-M4 with CMSIS-NN.
     """
-    speed = core_speeds().cycles_per_instruction.get(_SAME_CORE.get(core, core))
-    if instructions is None or speed is None or not clock_hz or not _is_int8(network):
+    if instructions is None or pace is None or arithmetic(network) != pace.conditions:
         return None
-    return Estimate(_rounded(instructions.value * speed.value / clock_hz * 1e3), speed.error)
+    return Estimate(latency_ms(instructions.value, pace), pace.error)
 
 
-def predict_energy(latency_ms: Estimate | None, board: str) -> Estimate | None:
+def predict_energy(milliseconds: Estimate | None, pace: Pace | None) -> Estimate | None:
     """Millijoules of one inference on a board whose power was measured; None for others."""
-    power = core_speeds().power_mw.get(board)
-    if latency_ms is None or latency_ms.error is None or power is None:
+    if milliseconds is None or pace is None or pace.power_mw is None:
         return None
-    error = (1 + latency_ms.error) * (1 + power.error) - 1
-    return Estimate(_rounded(latency_ms.value * power.value / 1e3), round(error, 3))
-
-
-def _is_int8(network: Network) -> bool:
-    return not any(kind.endswith("FLOAT32") for kind in network_work(network))
+    return Estimate(*energy_mj(milliseconds.value, pace))
 
 
 def _figures(facts: Mapping[str, Mapping[str, float]]) -> dict[str, Figure]:
     return {name: Figure(each["value"], each["error"]) for name, each in facts.items()}
-
-
-def _rounded(value: float) -> float:
-    """Four digits: more would say more than the error allows."""
-    return float(f"{value:.4g}")

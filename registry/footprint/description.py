@@ -9,7 +9,7 @@ from typing import Any
 from registry.footprint.activations import activation_timeline, peak_bytes
 from registry.footprint.arena import ArenaPlan, predict_arena
 from registry.footprint.code import runtime_code_bytes
-from registry.footprint.core_speed import predict_energy, predict_latency
+from registry.footprint.core_speed import pace_of, predict_energy, predict_latency
 from registry.footprint.latency import Estimate, predict_instructions
 from registry.footprint.layers import layers_json
 from registry.footprint.macs import MacCount, count_macs, network_parameters
@@ -132,7 +132,8 @@ def describe(data: bytes, *, board: Board | None = None, kernels: str = "cmsis_n
     network = read_network(data)
     is_tflite = network.file_format is FileFormat.TFLITE
     instructions = predict_instructions(network, kernels) if is_tflite else None
-    latency_ms = _latency(network, instructions, board)
+    pace = pace_of(board.core, board.clock_hz, board.slug) if board else None
+    latency_ms = predict_latency(network, instructions, pace)
     return Description(
         file_bytes=len(data),
         flash_bytes=len(strip_names(data)) if is_tflite else len(data),
@@ -145,7 +146,7 @@ def describe(data: bytes, *, board: Board | None = None, kernels: str = "cmsis_n
         outputs=network.outputs,
         runtime_code_bytes=runtime_code_bytes(network.operator_versions) if is_tflite else None,
         latency_ms=latency_ms,
-        energy_mj=predict_energy(latency_ms, board.slug) if board else None,
+        energy_mj=predict_energy(latency_ms, pace),
         board=board,
         instructions=instructions,
         training_bytes=_online_layer(network),
@@ -153,14 +154,6 @@ def describe(data: bytes, *, board: Board | None = None, kernels: str = "cmsis_n
         quantization=summarize_quantization(network),
         network=network,
     )
-
-
-def _latency(
-    network: Network, instructions: Estimate | None, board: Board | None
-) -> Estimate | None:
-    if board is None:
-        return None
-    return predict_latency(network, instructions, board.core, board.clock_hz)
 
 
 def _arena(network: Network, kernels: str) -> ArenaPlan:

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 
 from ontology.facts import Figure, Metric, RuntimeId, Status
 from registry.footprint.arena import predict_arena
+from registry.footprint.core_speed import arithmetic
 from registry.footprint.description import Description
 from registry.footprint.kernels.table import KERNEL_SETS
-from registry.formats.network import FileFormat
+from registry.footprint.latency import predict_instructions
+from registry.formats.network import FileFormat, Network
 
 RUNTIME = "tflite-micro"
 
 
 def derived_figures(description: Description) -> Iterator[Figure]:
-    """Size, MACs, and the arena with each kernel set for which it is known; all derived.
+    """Size, MACs, and of TFLite Micro the arena with each kernel set for which it is known and the
+    instructions with CMSIS-NN; all derived.
 
     A .onnx file has no arena: what its runtime takes is for a measurement to say.
     """
@@ -33,3 +36,18 @@ def derived_figures(description: Description) -> Iterator[Figure]:
                 "TFLite Micro's memory plan, worked out from the file",
                 RuntimeId(RUNTIME, "", kernels),
             )
+    yield from _instructions(description.network)
+
+
+def _instructions(network: Network) -> Iterator[Figure]:
+    found = predict_instructions(network)
+    if found is not None:
+        yield Figure(
+            Metric.INSTRUCTIONS,
+            found.value,
+            Status.DERIVED,
+            "kinds of work, at costs fitted to instructions counted on a Cortex-M4",
+            RuntimeId(RUNTIME, "", "cmsis_nn"),
+            conditions=arithmetic(network),
+            error=found.error,
+        )

@@ -31,6 +31,9 @@ class Measurement(models.Model):
     metric = models.CharField(max_length=20, choices=[(m.value, m.value) for m in Metric])
     value = models.FloatField()
     unit = models.CharField(max_length=16)
+    error = models.FloatField(
+        null=True, blank=True, help_text="Relative, 0.25 for a quarter; empty where nobody says it"
+    )
     status = models.CharField(max_length=10, choices=[(s.value, s.value) for s in Status])
     source = models.CharField(max_length=300)
     dataset = models.CharField(

@@ -40,4 +40,5 @@ def plain_figure(row: Measurement) -> Figure:
         board=row.board.slug if row.board else None,
         dataset=row.dataset,
         conditions=row.conditions,
+        error=row.error,
     )

@@ -14,8 +14,19 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Sensor, SensorNeed, Status
+from ontology.facts import (
+    Capacity,
+    Figure,
+    Metric,
+    Need,
+    Pace,
+    RuntimeId,
+    Sensor,
+    SensorNeed,
+    Status,
+)
 from ontology.matching.figures import best_figure
+from registry.footprint.core_speed import pace_of
 from registry.formats.model_file import MEDIA_TYPES
 from registry.formats.network import FileFormat
 from registry.models import (
@@ -158,6 +169,7 @@ def figure_of(measurement: Measurement) -> Figure | None:
         board=board,
         dataset=measurement.dataset,
         conditions=measurement.conditions,
+        error=measurement.error,
     )
 
 
@@ -187,7 +199,13 @@ def capacity_of(profile: CapabilityProfile, bare: BareBoard) -> Capacity:
         dtypes=_firmware_dtypes(firmware),
         sensors=_sensors(profile.sensors),
         board=profile.board.slug,
+        pace=board_pace(profile.board),
     )
+
+
+def board_pace(board: BoardType) -> Pace | None:
+    """How fast its core is at its clock; None where either is not known."""
+    return pace_of(board.core, board.clock_hz, board.slug)
 
 
 def _assumed_capacity(profile: CapabilityProfile, bare: BareBoard) -> Capacity:
@@ -202,6 +220,7 @@ def _assumed_capacity(profile: CapabilityProfile, bare: BareBoard) -> Capacity:
         sensors=_sensors(profile.sensors),
         board=profile.board.slug,
         assumed=True,
+        pace=board_pace(profile.board),
     )
 
 

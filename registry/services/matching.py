@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from ontology.facts import Answer, Capacity, Constraint, Limits, Need, Reason, Verdict
+from ontology.facts import Answer, Capacity, Constraint, Figure, Limits, Need, Reason, Verdict
 from ontology.matching import accuracy_of, assess, rank
 from registry.models import CapabilityProfile, Device, Release, Variant
 from registry.projection.facts import (
@@ -164,7 +164,15 @@ def reason_json(reason: Reason) -> dict[str, Any]:
         "unit": reason.unit,
         "headroom": reason.headroom,
         "holds": reason.holds,
+        "basis": _basis_json(reason.basis),
     }
+
+
+def _basis_json(figure: Figure | None) -> dict[str, Any] | None:
+    """The figure that a reason rests on: how it was come by, and how far it may err."""
+    if figure is None:
+        return None
+    return {"status": figure.status.value, "source": figure.source, "error": figure.error}
 
 
 def capacities_of(profile_ids: Iterable[int | None]) -> dict[int | None, Capacity]:

@@ -20,6 +20,7 @@ UNITS: Mapping[Metric, str] = {
     Metric.LATENCY_MS: "ms",
     Metric.ENERGY_MJ: "mJ",
     Metric.ACCURACY: "1",
+    Metric.INSTRUCTIONS: "",
     Metric.MACS: "MAC",
     Metric.PARAMETERS: "",
     Metric.TOP5_ACCURACY: "1",
@@ -62,6 +63,7 @@ def _record_one(variant: Variant, figure: Figure, device: Device | None, note: s
         "value": figure.value,
         "unit": UNITS[figure.metric],
         "precision": variant.precision,
+        "error": figure.error,
         **({"note": note} if note else {}),
     }
     row, created = Measurement.objects.get_or_create(**key, defaults=values)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from ontology.facts import Capacity, Constraint, Limits, Verdict
 from ontology.matching import Ranking, assess, merit_of, rank, restrict
 from registry.models import Runtime, Variant
-from registry.projection.facts import need_of, runtime_id, variants_with_needs
+from registry.projection.facts import board_pace, need_of, runtime_id, variants_with_needs
 from registry.services.board_fit import find_board
 from registry.services.lookup import LookupFailed
 from registry.services.quantities import Broken, runtime_of
@@ -78,6 +78,7 @@ def what_if(asked: WhatIf) -> Capacity:
         operators=(runtime.operators or None) if runtime else None,
         dtypes=(frozenset(runtime.dtypes) or None) if runtime else None,
         board=board.slug if board else None,
+        pace=board_pace(board) if board else None,
     )
 
 

@@ -14,7 +14,7 @@ from registry.services.inventory import save_fleet
 
 pytestmark = pytest.mark.django_db
 PAIR = "/api/v1/compatibility/"
-REASON = {"constraint", "need", "have", "unit", "headroom", "holds"}
+REASON = {"constraint", "need", "have", "unit", "headroom", "holds", "basis"}
 
 
 def test_a_pair_has_a_verdict_with_a_reason_a_constraint(
@@ -33,6 +33,7 @@ def test_a_pair_has_a_verdict_with_a_reason_a_constraint(
         "unit": "B",
         "headroom": 1024 - 20_000,
         "holds": False,
+        "basis": {"status": "derived", "source": "plan", "error": None},
     }
 
 

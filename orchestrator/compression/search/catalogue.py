@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # torch takes seconds to load: only a worker does, inside the
 class TaskEntry:
     """What is known of a task without loading it.
 
-    `title` is what models that solve it have as their task; `place` is module:class.
+    `title` is what models that solve it have as their task; `place` is module:class, which may
+    take the name of a network of the zoo.
     """
 
     name: str
@@ -25,6 +26,7 @@ class TaskEntry:
     data_source: str
     sensors: tuple[SensorNeed, ...] | None
     place: str
+    network: str = ""
 
     @property
     def sensor_rows(self) -> list[dict[str, Any]] | None:
@@ -39,8 +41,22 @@ class TaskEntry:
     def load(self) -> SearchTask:
         """The task itself, with torch."""
         module, _, name = self.place.partition(":")
-        task: SearchTask = getattr(import_module(module), name)()
+        arguments = [self.network] if self.network else []
+        task: SearchTask = getattr(import_module(module), name)(*arguments)
         return task
+
+
+def _of_zoo(name: str, title: str, data_source: str, sensors: tuple[SensorNeed, ...]) -> TaskEntry:
+    place = "orchestrator.compression.search.zoo_task:ZooTask"
+    return TaskEntry(name, title, data_source, sensors, place, network=name)
+
+
+_SPEECH = (
+    "Free Spoken Digit Dataset (Z. Jackson et al.),"
+    " https://github.com/Jakobovski/free-spoken-digit-dataset"
+)
+_MICROPHONE = (SensorNeed("microphone", 8000, None),)
+_EACH_MINUTE_HZ = 1 / 60
 
 
 TASKS: Mapping[str, TaskEntry] = {
@@ -52,6 +68,31 @@ TASKS: Mapping[str, TaskEntry] = {
             data_source="scikit-learn handwritten digits (UCI optdigits, CC BY 4.0)",
             sensors=(SensorNeed("camera", None, (8, 8, 1)),),
             place="orchestrator.compression.search.digit_task:DigitTask",
+        ),
+        _of_zoo("ds-cnn", "spoken digits as keywords, one second of sound", _SPEECH, _MICROPHONE),
+        _of_zoo("tiny-transformer", "spoken digits, one second of sound", _SPEECH, _MICROPHONE),
+        _of_zoo(
+            "cct-2-3x2",
+            "handwritten digits, 32x32 colour images",
+            "UCI, Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998), in"
+            " scikit-learn's package, enlarged and coloured",
+            (SensorNeed("camera", None, (32, 32, 3)),),
+        ),
+        _of_zoo(
+            "gesture-cnn",
+            "five gestures with a wand, a second of a six-axis IMU",
+            "Magic Wand Data (nanguoyu), https://github.com/nanguoyu/Magic_Wand_Data",
+            (SensorNeed("accelerometer", 119, (3,)), SensorNeed("gyroscope", 119, (3,))),
+        ),
+        _of_zoo(
+            "presence-mlp",
+            "presence in a room by temperature, humidity, light and carbon dioxide",
+            "UCI data set 357, Occupancy Detection (L. Candanedo, 2016),"
+            " https://archive.ics.uci.edu/dataset/357/occupancy+detection",
+            tuple(
+                SensorNeed(kind, _EACH_MINUTE_HZ)
+                for kind in ("temperature", "humidity", "light", "gas")
+            ),
         ),
     )
 }

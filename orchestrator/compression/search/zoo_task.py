@@ -1,0 +1,140 @@
+"""Any classifier of the zoo as a space: its width, how it is taught, how it is quantized."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from orchestrator.compression.datasets.samples import DataSet, Floats
+from orchestrator.compression.ranges import RangeRule
+from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole
+from orchestrator.compression.search.task import OnEpoch, Trained
+from orchestrator.compression.soft_targets import SoftTargets
+from orchestrator.compression.zoo.entries import zoo_entry
+from orchestrator.compression.zoo.entry import ZooEntry
+from orchestrator.compression.zoo.training import float_score, int8_score, trained
+
+_WIDTHS = Whole(10, 150, 5)  # percent of the published network's
+_PUBLISHED = 100
+_DATA = "TINYFLEET_DATA"
+
+
+class ZooTask:
+    """One entry, begun at the width of its publication and at half and a quarter of that."""
+
+    def __init__(self, name: str) -> None:
+        self._entry = zoo_entry(name)
+        epochs = self._entry.recipe.epochs
+        self.space: Space = {
+            "width": _WIDTHS,
+            "origin": OneOf(("scratch", "distilled")),
+            "quantization": OneOf(tuple(rule.value for rule in RangeRule)),
+            "epochs": Whole(max(1, epochs // 2), epochs * 3 // 2),
+        }
+
+    def starts(self) -> Sequence[Choice]:
+        """By the recipe of the zoo."""
+        return [self._choice(width) for width in (_PUBLISHED, 50, 25)]
+
+    def smallest(self) -> Choice:
+        """A tenth of the width, where whole channels allow it."""
+        return self._choice(_WIDTHS.least)
+
+    def prepare(self, seed: int) -> ZooBench:
+        """Raises DataMissing where data that have to be downloaded are not there."""
+        return ZooBench(self._entry, self._choice(_PUBLISHED), seed)
+
+    def _choice(self, width: int) -> Choice:
+        return {
+            "width": width,
+            "origin": "scratch",
+            "quantization": RangeRule.NEAREST.value,
+            "epochs": self._entry.recipe.epochs,
+        }
+
+
+class ZooBench:
+    """The entry's data, divided by one seed."""
+
+    def __init__(self, entry: ZooEntry, published: Choice, seed: int) -> None:
+        self._entry = entry
+        self._published = published
+        self._seed = seed
+        self._split = entry.data.load(_data_folder(entry.data), seed)
+        self._teacher: nn.Module | None = None
+
+    @property
+    def calibration(self) -> Floats:
+        """Inputs that are in no other part."""
+        return self._split.calibration.inputs
+
+    def ranges(self, choice: Choice) -> RangeRule:
+        """The choice's own."""
+        return RangeRule(str(choice["quantization"]))
+
+    def untrained(self, choice: Choice) -> nn.Module:
+        """Of any weights."""
+        return self._entry.build(_width(choice)).eval()
+
+    def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
+        """By the zoo's recipe, and where it is distilled, taught by the published network."""
+        entry, technique = self._entry, ""
+        if choice["origin"] == "distilled":
+            entry, technique = _taught(entry, SoftTargets(self._teaching(on_epoch))), "distillation"
+        network = self._train(entry, choice, seed, on_epoch)
+        score = float_score(network, self._entry, self._split.held_out)
+        made: dict[str, Any] = {"seed": self._seed, "network_seed": seed}
+        made |= {"train_samples": len(self._split.train)}
+        return Trained(network, score, technique, {**choice, **made})
+
+    def accuracy(self, model: bytes) -> float:
+        """Of the int8 file, on what was held out."""
+        return int8_score(model, self._entry, self._split.held_out)
+
+    def _teaching(self, on_epoch: OnEpoch) -> nn.Module:
+        """The published network, trained once with the seed of the first start."""
+        if self._teacher is None:
+            seed = self._seed * 1000
+            still = self._train(self._entry, self._published, seed, lambda share: on_epoch(0.0))
+            self._teacher = still.requires_grad_(False)
+        return self._teacher
+
+    def _train(self, entry: ZooEntry, choice: Choice, seed: int, on_epoch: OnEpoch) -> nn.Module:
+        samples, epochs = self._split.train, int(choice["epochs"])
+        return trained(entry, samples, seed, width=_width(choice), epochs=epochs, on_epoch=on_epoch)
+
+
+class _Taught:
+    """An entry's own variation and loss, with a teacher that sees what the student sees."""
+
+    def __init__(self, entry: ZooEntry, soft: SoftTargets) -> None:
+        self._entry, self._soft = entry, soft
+        self._seen = torch.empty(0)
+
+    def vary(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        self._seen = self._entry.vary(inputs, generator)
+        return self._seen
+
+    def loss(self, answers: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return self._soft.blend(self._entry.goal.loss(answers, targets), self._seen, answers)
+
+
+def _taught(entry: ZooEntry, soft: SoftTargets) -> ZooEntry:
+    taught = _Taught(entry, soft)
+    return replace(entry, vary=taught.vary, goal=replace(entry.goal, loss=taught.loss))
+
+
+def _width(choice: Choice) -> float:
+    return int(choice["width"]) / _PUBLISHED
+
+
+def _data_folder(data: DataSet) -> Path | None:
+    """Where downloaded data lie; None where nothing has to be downloaded, or nothing is set."""
+    place = os.environ.get(_DATA, "")
+    return Path(place) if data.folder and place else None
