@@ -35,6 +35,7 @@ SELECT count(*) FROM orchestrator_deployment
 JOIN orchestrator_wave ON orchestrator_wave.id = wave_id
 WHERE rollout_id = ? AND purpose = 'update'
 """
+STATUS = "SELECT status FROM orchestrator_rollout WHERE id = ?"
 OPEN = "SELECT count(*) FROM orchestrator_deployment WHERE is_open"
 EVENTS = "SELECT deployment_id, status FROM orchestrator_deploymentevent"
 RUNNING = "SELECT device_id, installed_id FROM registry_device"
@@ -95,7 +96,7 @@ def is_so(found: Counter[str], expected: dict[str, int]) -> bool:
 
 
 def is_over(fleet: RolloutFleet, rollout: int, status: str) -> bool:
-    return fleet.rollout(rollout)["status"] == status and fleet.ask(OPEN) == [(0,)]
+    return fleet.ask(STATUS, rollout) == [(status,)] and fleet.ask(OPEN) == [(0,)]
 
 
 def stages(shown: dict) -> list[str]:
