@@ -184,6 +184,16 @@ def one_process(speakers: int) -> dict[str, float]:
     }
 
 
+def in_bursts(first: int, speakers: int) -> dict[str, float]:
+    """The same changes from devices that are so quick that a batch has all words of each."""
+    arrivals = words(first, speakers)[: len(SAID) * speakers]
+    quick = [word for device in range(speakers) for word in arrivals[device::speakers]]
+    clock = Clock()
+    take_all(quick)
+    figures = clock.figures("bursts")
+    return figures | {"bursts_changes_per_s": len(quick) / figures["bursts_s"]}
+
+
 def settle() -> dict[str, float]:
     """The soaks end, all in one tick."""
     installed = Deployment.objects.filter(status=DeploymentStatus.INSTALLED).count()
@@ -242,11 +252,12 @@ def measure(devices: int, speakers: int, workers: int) -> dict[str, float]:
     figures: dict[str, float] = {"devices": devices, "speakers": speakers}
     figures |= dry_run(release) | start(release) | idle_tick()
     several = speakers if workers > 1 else 0
-    figures |= notify(speakers + several) | one_process(speakers) | settle()
+    figures |= notify(2 * speakers + several) | one_process(speakers)
+    figures |= in_bursts(speakers, speakers) | settle()
     if several:
-        figures |= several_processes(speakers, several, workers)
+        figures |= several_processes(2 * speakers, several, workers)
         rollouts.tick(timezone.now())
-    each_ended_once(speakers + several)
+    each_ended_once(2 * speakers + several)
     return figures | {"load_1min": os.getloadavg()[0]}
 
 
