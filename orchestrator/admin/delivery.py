@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin import EmptyFieldListFilter
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 
@@ -64,7 +66,7 @@ class RolloutAdmin(ReadOnlyAdmin):
         ("Who and when", {"fields": _HISTORY}),
     ]
     actions_detail = ["dry_run", "approve", "start", "pause", "resume", "abort", "retry_failed"]
-    actions_detail += ["roll_back"]
+    actions_detail += ["roll_back", "copy"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rollout]:
         ended = Q(waves__deployments__is_open=False)
@@ -122,6 +124,7 @@ class RolloutAdmin(ReadOnlyAdmin):
         """Only what its present status allows: a button that can only be refused is none."""
         rollout = Rollout.objects.filter(pk=object_id).first()
         allowed = possible_orders(rollout) if rollout is not None else frozenset()
+        allowed |= {"copy"}
         if rollout is not None and rollout.started_at is None:
             allowed |= {"dry_run"}
         buttons = super().get_actions_detail(request, object_id)
@@ -130,6 +133,11 @@ class RolloutAdmin(ReadOnlyAdmin):
     @action(description="Dry run", icon="preview", permissions=["view"])
     def dry_run(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return saved_dry_run(self, request, object_id)
+
+    @action(description="Make another like it", icon="content_copy", permissions=["add"])
+    def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        form = reverse("admin:orchestrator_rollout_add")
+        return HttpResponseRedirect(f"{form}?{urlencode({'like': object_id})}")
 
     @action(description="Approve", icon="verified_user", permissions=["approve"])
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -13,7 +13,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
+from orchestrator.admin.confirmation import row_key
 from orchestrator.admin.dry_run import dry_run_context
+from orchestrator.admin.rollout_copy import fields_of
 from orchestrator.admin.rollout_form import RolloutForm
 from orchestrator.models import Rollout
 from orchestrator.services import rollouts
@@ -68,9 +70,12 @@ def saved_dry_run(pages: ModelAdmin, request: HttpRequest, object_id: str) -> Ht
 
 
 def _wanted(request: HttpRequest) -> dict[str, Any]:
-    """A page that leads here may fill fields in."""
+    """A page that leads here may fill fields in, or name a rollout to be `like`."""
     given = {name: request.GET[name] for name in RolloutForm.base_fields if name in request.GET}
-    return {"needs_approval": settings.ROLLOUTS_NEED_APPROVAL, **given}
+    key = row_key(request.GET.get("like"))
+    pattern = Rollout.objects.filter(pk=key).first() if key is not None else None
+    copied = fields_of(pattern) if pattern is not None else {}
+    return {"needs_approval": settings.ROLLOUTS_NEED_APPROVAL, **copied, **given}
 
 
 def _tried(pages: ModelAdmin, request: HttpRequest, form: RolloutForm) -> HttpResponse:

@@ -12,8 +12,10 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from orchestrator.models import Deployment, DeviceShadow, Rollout
+from orchestrator.services import rollouts
 from registry.admin.columns import bytes_text
 from registry.models import AuditEntry, Device, Fleet, FleetScope, Variant
 from tests.orchestrator.rollout_world import (
@@ -308,6 +310,41 @@ def test_a_dry_run_leaves_no_trace_but_what_is_made_and_refused_does(operator):
     refused, done = AuditEntry.objects.order_by("id")
     assert (refused.outcome, done.outcome) == ("refused", "done")
     assert "7.0 can never be met" in refused.detail
+
+
+LIKE_IT = [
+    {"target": {"all": True}, "wave_percentages": (12.5, 100)},
+    {"target": {"fleet": "north"}, "wave_sizes": (1, 2), "is_dynamic": True},
+    {"target": {"filter": 'board = "board-snug"'}, "soak_s": 9, "health": {"max_restarts": 1}},
+    {"target": {"devices": ["roomy-000", "roomy-001"]}, "max_per_minute": 3},
+    {"window": {"from": "22:00", "to": "05:00", "days": ["sat"], "timezone": "Europe/Berlin"}},
+]
+
+
+@pytest.mark.parametrize("policy", LIKE_IT)
+def test_another_one_like_it(operator, policy):
+    now = timezone.now()
+    order = {"target": {"all": True}, "revert_on_failure": True, "success_threshold": 0.5, **policy}
+    target = order.pop("target")
+    small = Variant.objects.get(name="small")
+    what = {"variant": small} if "window" in policy else {"release": small.release}
+    rollout = rollouts.create_rollout(
+        "one", **what, target=target, policy=rollouts.RolloutPolicy(**order), now=now
+    )
+    button = reverse("admin:orchestrator_rollout_copy", args=[rollout.pk])
+    page = reverse("admin:orchestrator_rollout_change", args=[rollout.pk])
+    assert button in operator.get(page).content.decode()
+    form = operator.get(button, follow=True).context["form"]
+    filled = {field.html_name: field.value() for field in form}
+    absent = (None, False)  # by identity: 0 is a number
+    wanted = {n: value for n, value in filled.items() if not any(value is a for a in absent)}
+    sent_on(operator, operator.post(ADD, {**wanted, "step": "try"}), "save")
+    copied = Rollout.objects.latest("pk")
+    assert copied.pk != rollout.pk
+    alike = ("name", "release", "variant", "target", "wave_percentages", "wave_sizes", "is_dynamic")
+    alike += ("success_threshold", "error_threshold", "soak_s", "health", "revert_on_failure")
+    for name in (*alike, "window", "max_per_minute", "needs_approval"):
+        assert getattr(copied, name) == getattr(rollout, name), name
 
 
 def test_a_saved_draft_can_be_tried_again(operator):
