@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from registry.footprint.allocator import ArenaSimulation
+from registry.footprint.kernels.control_flow import require_callees
 from registry.footprint.kernels.need import KernelNeed, UnmodelledNode
 from registry.footprint.kernels.table import kernel_need
 from registry.footprint.layout import CORTEX_M, Layout
@@ -82,6 +83,7 @@ def _kernel_needs(network: Network, kernels: str, layout: Layout) -> tuple[_Need
             unknown[f"TFLite Micro has no tensors of {dtype}"] = None
         for operator in graph.operators:
             try:
+                require_callees(operator, graph, network)
                 needs[number, operator.index] = kernel_need(operator, graph, kernels, layout)
             except UnmodelledNode as reason:
                 unknown[str(reason)] = None

@@ -125,6 +125,23 @@ def at_most(rank: int, model: KernelModel) -> KernelModel:
     return need
 
 
+def at_most_with_cmsis_nn(rank: int, types: str, model: KernelModel) -> KernelModel:
+    """The model of a kernel whose CMSIS-NN version ends where inputs of those types, or what comes
+    of them, have more dimensions than that; the portable one takes them."""
+    limited = types.split()
+
+    def need(node: Node) -> KernelNeed:
+        tensors = (*map(node.input, range(len(node.operator.inputs))), node.output())
+        longest = max(len(tensor.shape) for tensor in tensors)
+        if node.cmsis_nn and tensors[0].dtype in limited and longest > rank:
+            raise UnmodelledNode(
+                f"{node.operator.name} of CMSIS-NN takes at most {rank} dimensions"
+            )
+        return model(node)
+
+    return need
+
+
 def alike(model: KernelModel) -> KernelModel:
     """The model of a kernel whose first two inputs have one type."""
 

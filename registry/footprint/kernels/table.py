@@ -17,6 +17,7 @@ from registry.footprint.kernels.need import (
     UnmodelledNode,
     alike,
     at_most,
+    at_most_with_cmsis_nn,
     constant,
     converts,
     gives,
@@ -65,6 +66,10 @@ _PADDING = takes(
 )
 _SOFTMAX = {"FLOAT32": "FLOAT32", "INT8": "INT8 INT16", "INT16": "INT16"}
 _STRIDED_SLICE = constant((1, 2, 3), at_most(4, fixed("5i?", "21i", inputs=4)))
+# CMSIS-NN brings the shapes of a maximum or minimum of any type to four dimensions, and takes no
+# more of them to transpose 8 bits.
+_LARGER = at_most_with_cmsis_nn(4, _REAL_8_TO_64, _NOTHING)
+_TRANSPOSE = at_most_with_cmsis_nn(4, "INT8", at_most(5, fixed(inputs=2)))
 _LARGEST = dict.fromkeys(_REAL_8.split(), "INT32")
 
 MODELS: Mapping[str, KernelModel] = {
@@ -117,10 +122,10 @@ MODELS: Mapping[str, KernelModel] = {
     "LOGICAL_OR": _NOTHING,
     "LOGISTIC": takes(_REAL_8_16, fixed(state="4i")),
     "LOG_SOFTMAX": takes(_REAL_8, with_quantized_data("5i2P")),
-    "MAXIMUM": takes(_REAL_8_TO_64, _NOTHING),
+    "MAXIMUM": takes(_REAL_8_TO_64, _LARGER),
     "MAX_POOL_2D": takes(_REAL_8_16, max_pool),
     "MEAN": takes(_REAL_8_16, mean_or_sum),
-    "MINIMUM": takes(_REAL_8_TO_64, _NOTHING),
+    "MINIMUM": takes(_REAL_8_TO_64, _LARGER),
     "MIRROR_PAD": takes(_REAL_8, mirror_pad),
     "MUL": takes(_REAL_8_16_32, fixed("e", "9i", inputs=2)),
     "NEG": takes(_REAL, _NOTHING),
@@ -159,7 +164,7 @@ MODELS: Mapping[str, KernelModel] = {
     "SUM": takes(_REAL_8_16, mean_or_sum),
     "SVDF": svdf,
     "TANH": takes(_REAL_8_16, tanh),
-    "TRANSPOSE": takes(_REAL_8_16, constant((1,), at_most(5, fixed(inputs=2)))),
+    "TRANSPOSE": takes(_REAL_8_16, constant((1,), _TRANSPOSE)),
     "TRANSPOSE_CONV": transpose_convolution,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
     "UNPACK": takes(_REAL_8_16_32, fixed("2i", inputs=0, outputs=0)),
