@@ -53,10 +53,21 @@ def distillation(figures: Row) -> str:
     return "\n".join(lines)
 
 
+def int8(figures: Row) -> str:
+    names = ("network", "balanced", "balanced_trained", "unbalanced", "unbalanced_trained")
+    factor = f"out of balance by {figures['unbalanced_by']:g}"
+    lines = _head("seed", "network", "int8 file", "trained for it", factor, "trained for it")
+    for row in figures["seeds"]:
+        shown = ("not needed" if row[name] is None else _3(row[name]) for name in names)
+        lines.append(_line(row["seed"], *shown))
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[Row], str]] = {
     "sap": sap,
     "adapt_pruner": adapt_pruner,
     "distillation": distillation,
+    "int8": int8,
 }
 
 

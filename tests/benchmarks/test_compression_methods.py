@@ -48,3 +48,15 @@ def test_distillation_from_sparse_logits(keep_method) -> None:
     keep_method("distillation", kept=config.kept, seeds=[asdict(row) for row in rows])
     assert all(row.sparse_bytes == 4 + 4 * config.kept for row in rows)
     assert all(abs(row.sparse - row.dense) <= 0.04 for row in rows)
+
+
+def test_int8_by_calibration_and_by_training(keep_method) -> None:
+    from tests.benchmarks.compression.int8 import UNBALANCED_BY, compare
+
+    rows = [compare(seed) for seed in SEEDS]
+    keep_method("int8", unbalanced_by=UNBALANCED_BY, seeds=[asdict(row) for row in rows])
+    for row in rows:
+        lost = row.network - row.balanced
+        assert (row.balanced_trained is None) == (lost <= 0.01)
+        assert row.unbalanced_trained is not None
+        assert row.unbalanced_trained > row.unbalanced
