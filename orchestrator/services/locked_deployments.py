@@ -44,8 +44,13 @@ def locked(deployments: QuerySet[Deployment], limit: int | None = None) -> list[
     subqueries; ValueError otherwise. SQLite has no row locks and needs none: its transactions take
     the write lock at their start.
     """
+    if limit is not None:
+        # Which of them matters to nobody. In an order both databases may walk the key's index, and
+        # so through all rows of the table, to find that none is due.
+        some = deployments.order_by().values_list("pk", flat=True)[:limit]
+        deployments = deployments.filter(pk__one_of=list(some))
     rows = deployments.order_by("pk").select_for_update(no_key=True)
-    found = list(rows.values_list(*LockedDeployment._fields)[:limit])
+    found = list(rows.values_list(*LockedDeployment._fields))
     if sum(map(bool, rows.query.alias_refcount.values())) > 1:
         raise ValueError("a query that is locked may name no other table but in subqueries")
     return [LockedDeployment._make(row) for row in found]

@@ -182,7 +182,10 @@ def _judged_alone(devices: Sequence[Device], variant: Variant | None) -> dict[in
 
 
 def _running_digests(devices: Iterable[Device]) -> dict[int, str | None]:
-    return {d.pk: d.installed.artifact_id for d in devices if d.installed is not None}
+    installed = {device.pk: device.installed_id for device in devices if device.installed_id}
+    variants = Variant.objects.filter(pk__one_of=set(installed.values()))
+    digests = dict(variants.values_list("pk", "artifact_id"))
+    return {device: digests[variant] for device, variant in installed.items()}
 
 
 def _share(

@@ -73,8 +73,8 @@ def apply_states(words: Sequence[tuple[Device, State]], now: datetime) -> None:
 def touch(devices: Iterable[Device], now: datetime) -> None:
     """Something was heard from these devices."""
     shadows = DeviceShadow.objects.filter(device__pk__one_of=[device.pk for device in devices])
-    before = Q(last_seen_at=None) | Q(last_seen_at__lte=now - _SEEN_AGAIN)
-    shadows.filter(before).update(last_seen_at=now)
+    just_now = Q(last_seen_at__gt=now - _SEEN_AGAIN, last_seen_at__lte=now)
+    shadows.filter(Q(last_seen_at=None) | ~just_now).update(last_seen_at=now)
 
 
 def shadows_of(devices: Iterable[Device], *fields: str) -> dict[int, tuple[Any, ...]]:

@@ -122,7 +122,7 @@ def selected_devices(target: Target, now: datetime, user: User | None) -> list[D
 
 
 def _described_devices(target: Target, now: datetime) -> QuerySet[Device]:
-    accepted = _with_profile(Device.objects.filter(status=DeviceStatus.ACCEPTED))
+    accepted = _as_planned(Device.objects.filter(status=DeviceStatus.ACCEPTED))
     if target.fleet is not None:
         _check_fleet(target.fleet)
         return accepted.filter(fleets__slug=target.fleet)
@@ -139,7 +139,7 @@ def _queried_devices(query: str, user: User | None) -> list[Device]:
     found: list[Device] = []
     for chunk in chunks(names):
         rows = Device.objects.filter(device_id__in=chunk, status=DeviceStatus.ACCEPTED)
-        found += _with_profile(rows)
+        found += _as_planned(rows)
     return sorted(found, key=lambda device: device.device_id)
 
 
@@ -151,9 +151,9 @@ def _nobody(target: Target) -> str:
     return "There is" if target.sparql is None else "The query yields"
 
 
-def _with_profile(devices: QuerySet[Device]) -> QuerySet[Device]:
-    """With what planning reads, without the long texts that it does not."""
-    return devices.select_related("profile", "installed").defer("td", "public_key")
+def _as_planned(devices: QuerySet[Device]) -> QuerySet[Device]:
+    """With what planning reads: the keys of what it points to, none of the long texts."""
+    return devices.only("device_id", "status", "profile", "installed")
 
 
 def _check_fleet(slug: str) -> None:
@@ -164,7 +164,7 @@ def _check_fleet(slug: str) -> None:
 def _named_devices(names: Sequence[str]) -> list[Device]:
     found: dict[str, Device] = {}
     for chunk in chunks(names):
-        rows = _with_profile(Device.objects.filter(device_id__in=chunk))
+        rows = _as_planned(Device.objects.filter(device_id__in=chunk))
         found |= {device.device_id: device for device in rows}
     _refuse("There is no device", [name for name in names if name not in found])
     outside = [d.device_id for d in found.values() if d.status != DeviceStatus.ACCEPTED]

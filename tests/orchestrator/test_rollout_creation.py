@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from orchestrator.models import Deployment, Rollout
 from orchestrator.services import rollouts
@@ -225,3 +227,24 @@ def test_a_draft_sends_nothing(fleet):
     make_rollout()
     assert rollouts.tick(seconds(10)) == 0
     assert not Deployment.objects.exists()
+
+
+def test_many_devices_cost_no_more_queries_than_few(fleet):
+    """Of the plan and the start of a release that some have, some get and some cannot have."""
+    release = make_release()
+    run_to_end(started(release, target={"devices": ["roomy-000", "snug-000"]}))
+
+    def asked(name: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            started(release, name=name)
+        return len(queries)
+
+    asked("the first, which takes over from none")
+    few = asked("few")
+    for number in range(3):
+        kind = Device.objects.get(device_id=f"{(ROOMY, SNUG, CRAMPED)[number]}-000").profile
+        Device.objects.bulk_create(
+            Device(device_id=f"more-{number}-{n}", status=DeviceStatus.ACCEPTED, profile=kind)
+            for n in range(20)
+        )
+    assert asked("many") == few
