@@ -19,7 +19,7 @@ SETTING = r"TINYFLEET_[A-Z0-9_]+"
 ROUTE = re.compile(r"api/v1/\^?(\w[\w-]*)")
 QUERIES = sorted((ROOT / "ontology/queries").glob("*.rq"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-INTERNAL_SETTINGS = {"TINYFLEET_DATA", "TINYFLEET_DEMO_FOLDER"}
+INTERNAL_SETTINGS = {"TINYFLEET_DEMO_FOLDER"}
 
 
 def all_documentation() -> str:

@@ -15,6 +15,12 @@ pytestmark = pytest.mark.slow  # torch takes seconds to load
 EACH = pytest.mark.parametrize("name", ZOO)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Beside other work, two would wait for each other at every layer."""
+    torch.set_num_threads(1)
+
+
 def some_inputs(name: str, count: int = 4) -> torch.Tensor:
     drawn = np.random.default_rng(0).random((count, *ZOO[name].data.shape), np.float32)
     return torch.from_numpy(drawn)

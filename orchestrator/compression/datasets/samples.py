@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,12 @@ class DataSet:
     held_out_by: str
     classes: int = 0
     folder: str = ""
+
+
+def data_folder() -> Path | None:
+    """The folder of downloaded data that TINYFLEET_DATA names; None where it names none."""
+    named = os.environ.get("TINYFLEET_DATA")
+    return Path(named) if named else None
 
 
 def folder_of(data: Path | None, name: str, address: str) -> Path:

@@ -68,7 +68,7 @@ ENTRY = ZooEntry(
     build=build,
     data=COLOUR_DIGITS,
     goal=CLASSIFY,
-    recipe=Recipe(epochs=10, learning_rate=1e-3, weight_decay=0.03),
+    recipe=Recipe(epochs=12, learning_rate=1e-3, batch_size=32, weight_decay=0.03),
     vary=images_varied,
     learns=True,
 )

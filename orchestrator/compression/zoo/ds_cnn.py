@@ -52,7 +52,7 @@ ENTRY = ZooEntry(
     build=build,
     data=SPOKEN_DIGITS_CEPSTRUM,
     goal=CLASSIFY,
-    recipe=Recipe(epochs=20, learning_rate=1e-2),
+    recipe=Recipe(epochs=8, learning_rate=1e-2),
     vary=spectra_varied,
     learns=True,
 )

@@ -57,7 +57,7 @@ ENTRY = ZooEntry(
     build=build,
     data=SPOKEN_DIGITS_LOG_MEL,
     goal=CLASSIFY,
-    recipe=Recipe(epochs=60, learning_rate=1e-2),
+    recipe=Recipe(epochs=25, learning_rate=1e-2),
     vary=spectra_varied,
     learns=True,
 )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +14,7 @@ from orchestrator.compression.evaluation import Int8Classifier
 from orchestrator.compression.fitting import EpochHook
 from orchestrator.compression.zoo.entry import ZooEntry
 
-_THREADS = 1  # see fitting.py: networks this small lose by more
+THREADS = 1  # see fitting.py: networks this small lose by more
 _AT_ONCE = 256
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -47,7 +46,7 @@ def fit(
     on_epoch: EpochHook = lambda share: None,
 ) -> None:
     """Train what needs a gradient, in place, and leave the network in evaluation mode."""
-    torch.set_num_threads(_THREADS)
+    torch.set_num_threads(THREADS)
     generator = torch.Generator().manual_seed(seed)
     recipe = entry.recipe if epochs is None else replace(entry.recipe, epochs=epochs)
     inputs, targets = torch.from_numpy(samples.inputs), torch.from_numpy(samples.targets)
@@ -74,17 +73,19 @@ def answer_of(output: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
     return output if isinstance(output, torch.Tensor) else output[0]
 
 
-def answers(network: nn.Module, inputs: Floats) -> Floats:
-    """What the network answers to each of (n, ...), in evaluation mode."""
+def outputs(network: nn.Module, inputs: Floats) -> list[Floats]:
+    """All that the network says of each of (n, ...), in evaluation mode: its answer first."""
+    torch.set_num_threads(THREADS)
     network.eval()
     with torch.no_grad():
-        parts = torch.from_numpy(inputs).split(_AT_ONCE)
-        return np.concatenate([answer_of(network(part)).numpy() for part in parts])
+        said = [network(part) for part in torch.from_numpy(inputs).split(_AT_ONCE)]
+    rows = [(each,) if isinstance(each, torch.Tensor) else each for each in said]
+    return [torch.cat(each).numpy() for each in zip(*rows, strict=True)]
 
 
 def float_score(network: nn.Module, entry: ZooEntry, samples: Samples) -> float:
     """The network's score before it is quantized."""
-    return entry.goal.score(answers(network, samples.inputs), samples)
+    return entry.goal.score(outputs(network, samples.inputs)[0], samples)
 
 
 def int8_score(model: bytes, entry: ZooEntry, samples: Samples) -> float:
