@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ontology.facts import Figure, Metric, RuntimeId, Status
 from registry.footprint.arena import predict_arena
@@ -13,6 +14,7 @@ from registry.footprint.latency import predict_instructions
 from registry.formats.network import FileFormat, Network
 
 RUNTIME = "tflite-micro"
+_POWER = {Metric.ENERGY_MJ: ", and the power that the board drew while it inferred"}
 
 
 def derived_figures(description: Description) -> Iterator[Figure]:
@@ -51,3 +53,34 @@ def _instructions(network: Network) -> Iterator[Figure]:
             conditions=arithmetic(network),
             error=found.error,
         )
+
+
+def board_figures(description: Description) -> Iterator[Figure]:
+    """Latency and energy on the board that the description was made for, where they are known."""
+    board = description.board
+    for metric, found in (
+        (Metric.LATENCY_MS, description.latency_ms),
+        (Metric.ENERGY_MJ, description.energy_mj),
+    ):
+        if board is not None and found is not None:
+            source = "instructions, at the pace of the core" + _POWER.get(metric, "")
+            runtime = RuntimeId(RUNTIME, "", "cmsis_nn")
+            yield Figure(
+                metric, found.value, Status.DERIVED, source, runtime, board.slug, error=found.error
+            )
+
+
+def figures_json(description: Description) -> list[dict[str, Any]]:
+    """Every figure of a description with its status and source; the metric names its unit."""
+    return [
+        {
+            "metric": figure.metric.value,
+            "value": figure.value,
+            "error": figure.error,
+            "status": figure.status.value,
+            "source": figure.source,
+            "kernels": figure.runtime.kernels if figure.runtime else None,
+            "board": figure.board,
+        }
+        for figure in (*derived_figures(description), *board_figures(description))
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -32,6 +33,17 @@ def print_description(console: Console, description: Description) -> None:
     console.print(_operators(description))
     console.print(_tensors("Input", description.inputs))
     console.print(_tensors("Output", description.outputs))
+
+
+def print_figures(console: Console, figures: Iterable[Mapping[str, Any]]) -> None:
+    """What matching weighs: each figure with its status and source."""
+    table = Table("Figure", "Value", "For", "Status", "Source", box=None, pad_edge=False)
+    for each in figures:
+        error = "" if each["error"] is None else f" ± {each['error']:.0%}"
+        target = ", ".join(part for part in (each["board"], each["kernels"]) if part)
+        value = f"{each['value']:,.10g}{error}"
+        table.add_row(each["metric"], value, target, each["status"], each["source"])
+    console.print(table)
 
 
 def print_fit(console: Console, board: str, verdict: Verdict) -> None:

@@ -13,11 +13,17 @@ from django.db import OperationalError, ProgrammingError
 from rich.console import Console
 
 from registry.footprint.description import Description, describe
+from registry.footprint.figures import figures_json
 from registry.footprint.kernels.table import KERNEL_SETS
 from registry.footprint.patch import PatchPlan, plan_within
 from registry.formats.errors import FormatError
 from registry.management.arguments import size
-from registry.management.description_tables import print_description, print_fit, print_patches
+from registry.management.description_tables import (
+    print_description,
+    print_figures,
+    print_fit,
+    print_patches,
+)
 from registry.management.model_files import read_model_file
 from registry.management.tables import PIPE_WIDTH
 
@@ -64,6 +70,7 @@ class Command(BaseCommand):
         plan = None if ram_bytes is None else plan_within(description.network, ram_bytes)
         if options["json"]:
             described = description.as_json(settings.DESCRIBED_LAYERS_MAX)
+            described["figures"] = figures_json(description)
             patches = {"patches": plan.as_json()} if plan else {}
             self.stdout.write(json.dumps(described | _fit_json(fit) | patches))
         else:
@@ -72,6 +79,7 @@ class Command(BaseCommand):
     def _show(self, description: Description, fit: BoardFit | None, plan: PatchPlan | None) -> None:
         console = self._console()
         print_description(console, description)
+        print_figures(console, figures_json(description))
         if fit is not None:
             print_fit(console, fit.board.name, fit.verdict)
         if plan is not None:
