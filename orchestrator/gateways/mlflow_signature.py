@@ -46,29 +46,30 @@ def describe_folder(folder: ModelFolder, run: str) -> bytes:
 def _signature(folder: ModelFolder) -> ModelSignature | None:
     from mlflow.models import ModelSignature
 
-    inputs, outputs = _schema(folder.inputs), _schema(folder.outputs)
+    inputs, outputs = _schema(folder.inputs, "input"), _schema(folder.outputs, "output")
     if inputs is None or outputs is None:
         return None
     return ModelSignature(inputs=inputs, outputs=outputs)
 
 
-def _schema(tensors: Sequence[Mapping[str, Any]]) -> Schema | None:
-    """MLflow wants a name for each tensor or for none."""
+def _schema(tensors: Sequence[Mapping[str, Any]], side: str) -> Schema | None:
+    """MLflow wants a name for each of several tensors; files without names get numbers for them."""
     from mlflow.types import Schema, TensorSpec
 
     known = (_dtype(str(tensor["dtype"])) for tensor in tensors)
     types = [dtype for dtype in known if dtype is not None]
     if not types or len(types) < len(tensors):
         return None
-    names = [str(tensor.get("name") or "") for tensor in tensors]
-    named = all(names) and len(set(names)) == len(names)
     shapes = [tuple(_UNKNOWN if d is None else d for d in t["shape"] or ()) for t in tensors]
-    return Schema(
-        [
-            TensorSpec(dtype, shape, name if named else None)
-            for dtype, shape, name in zip(types, shapes, names, strict=True)
-        ]
-    )
+    specs = zip(types, shapes, _names(tensors, side), strict=True)
+    return Schema([TensorSpec(dtype, shape, name) for dtype, shape, name in specs])
+
+
+def _names(tensors: Sequence[Mapping[str, Any]], side: str) -> list[str | None]:
+    names = [str(tensor.get("name") or "") for tensor in tensors]
+    if all(names) and len(set(names)) == len(names):
+        return list(names)
+    return [None] if len(names) == 1 else [f"{side}_{place}" for place in range(len(names))]
 
 
 def _dtype(name: str) -> np.dtype[Any] | None:

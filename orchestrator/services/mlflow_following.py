@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 import structlog
 from django.db.models import QuerySet
@@ -25,6 +26,10 @@ log = structlog.get_logger(__name__)
 # The next look takes the rest: other jobs wait for a worker, too.
 _RELEASES_AT_ONCE = 20
 _SHARE_OF_LOGGING = 0.5
+_PAUSE_AFTER_REFUSAL_S = 3600.0
+
+_Refused: TypeAlias = dict[str, dict[str, Any]]
+"""By a release's key, when it was refused (seconds since 1970) and why, as the job's result."""
 
 
 def follow_mlflow(context: JobContext, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +37,8 @@ def follow_mlflow(context: JobContext, payload: Mapping[str, Any]) -> dict[str, 
 
     Raises Unavailable where MLflow does not answer: what was done until then is kept.
     """
-    logged, problems = _log_missing(context)
+    logged, refused = _log_missing(context)
+    problems = [each["problem"] for each in refused.values()]
     seen = 0
     with asking_mlflow() as server:
         registry = MlflowRegistry(*server)
@@ -42,7 +48,7 @@ def follow_mlflow(context: JobContext, payload: Mapping[str, Any]) -> dict[str, 
             context.report(share, f"aliases of {known.name}")
             problems += _follow(registry, known)
             seen += 1
-    return {"releases_logged": logged, "models": seen, "problems": problems}
+    return {"releases_logged": logged, "models": seen, "problems": problems, "refused": refused}
 
 
 def _follow(registry: MlflowRegistry, known: KnownModel) -> list[str]:
@@ -61,21 +67,31 @@ def _follow(registry: MlflowRegistry, known: KnownModel) -> list[str]:
     return [row.problem for row in rows if row.problem]
 
 
-def _log_missing(context: JobContext) -> tuple[int, list[str]]:
-    """Tell MLflow of releases with variants that it has no version of; how many, and problems."""
-    logged, problems = 0, []
-    for release in _unlogged():
+def _log_missing(context: JobContext) -> tuple[int, _Refused]:
+    """Tell MLflow of releases that it has no version of; how many, and what it did not take."""
+    now, logged = timezone.now(), 0
+    refused = _lately_refused(context, now)
+    for release in _unlogged().exclude(pk__in=refused):
         context.report(0.0, f"logging {release}")
         try:
             log_release(release, lambda share: context.check())
         except (MlflowRefused, OSError) as error:
             log.warning("release_not_logged", release=release.pk, why=str(error))
-            problems.append(f"{release} could not be logged: {error}")
+            problem = f"{release} could not be logged: {error}"
+            refused[str(release.pk)] = {"at": now.timestamp(), "problem": problem}
             continue
         logged += 1
         if logged == _RELEASES_AT_ONCE:
             break
-    return logged, problems
+    return logged, refused
+
+
+def _lately_refused(context: JobContext, now: datetime) -> _Refused:
+    """What the looks before could not log. Each trial leaves a failed run in MLflow, so they are
+    few."""
+    before: _Refused = (context.job.result or {}).get("refused", {})
+    since = now.timestamp() - _PAUSE_AFTER_REFUSAL_S
+    return {key: each for key, each in before.items() if each["at"] > since}
 
 
 def _unlogged() -> QuerySet[Release]:

@@ -51,6 +51,25 @@ def test_the_release_is_a_family_in_mlflow_too(report: dict, demonstration: Runn
     assert len(answer.json()["model_versions"]) >= report["variants"]
 
 
+def test_the_champion_is_marked_in_mlflow(demonstration: Running, http: httpx.Client) -> None:
+    """By a job that follows the rollout, so a little later."""
+
+    def aliases() -> list[dict]:
+        rows = http.get("/api/v1/mlflow-aliases/", params={"title": "champion"}).json()["results"]
+        return [row for row in rows if row["stands_at"]]
+
+    wait_for("the alias follows the title", lambda: bool(aliases()), 120.0)
+    [alias] = aliases()
+    mlflow = f"http://127.0.0.1:{demonstration.installation.ports['MLFLOW']}/api/2.0/mlflow"
+    asked = {"name": alias["mlflow_model"], "alias": "champion"}
+    answer = httpx.get(f"{mlflow}/registered-models/alias", params=asked, timeout=30.0).json()
+    version = answer["model_version"]
+    assert version["version"] == alias["stands_at"]
+    tags = {tag["key"]: tag["value"] for tag in version["tags"]}
+    assert tags["champion"] == "true"
+    assert tags["release"] == f"{alias['model']}/{alias['release']}"
+
+
 def test_matching_gives_its_reasons(report: dict, http: httpx.Client) -> None:
     assert {"flash", "ram", "operators"} <= set(report["constraints_seen"])
     refused = report["refused"][0]

@@ -322,6 +322,51 @@ def test_what_one_model_breaks_on_stops_no_other(mlflow):
     assert mlflow.places["digits"]["champion"] == versions(other)["large"]
 
 
+def test_a_release_that_mlflow_does_not_take_is_tried_again_after_a_while_only(mlflow, monkeypatch):
+    release = make_release()
+    tried = []
+
+    def refuses(release: Release, on_progress: object) -> int:
+        tried.append(release)
+        raise MlflowRefused("no room for it")
+
+    monkeypatch.setattr("orchestrator.services.mlflow_following.log_release", refuses)
+    for _ in range(3):
+        [problem] = look().result["problems"]
+    assert problem == f"{release} could not be logged: no room for it"
+    assert tried == [release]
+    job = Job.objects.get()
+    job.result["refused"][str(release.pk)]["at"] -= 3601
+    job.save()
+    look()
+    assert tried == [release, release]
+
+
+def test_what_another_job_is_still_making_is_left_to_it(mlflow, monkeypatch):
+    made, done = make_release(), make_release("words")
+    Job.objects.create(
+        kind="train_family", payload={"release": made.pk}, status="running", lease_until=seconds(60)
+    )
+    logged_ones = []
+    monkeypatch.setattr(
+        "orchestrator.services.mlflow_following.log_release",
+        lambda release, on_progress: logged_ones.append(release),
+    )
+    mlflow_watch.tick(NOW)
+    assert Worker(JOB_FUNCTIONS, threading.Event()).run_one()
+    assert logged_ones == [done]
+
+
+def test_a_model_that_is_called_otherwise_there_is_followed_under_that_name(mlflow):
+    make_devices(1)
+    release = logged(make_release("wakeword"))
+    release.variants.update(mlflow_model="Wake.Word")
+    RegisteredModel.objects.update(champion=release)
+    look()
+    assert mlflow.places["Wake.Word"] == {"champion": versions(release)["large"]}
+    assert "wakeword" not in mlflow.places
+
+
 def test_there_is_one_job_however_often_the_scheduler_asks(mlflow, settings):
     assert mlflow_watch.tick(NOW) == 0
     entitle(logged(make_release()))
