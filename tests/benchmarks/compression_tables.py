@@ -63,11 +63,25 @@ def int8(figures: Row) -> str:
     return "\n".join(lines)
 
 
+def supernet(figures: Row) -> str:
+    banks = range(len(figures["seeds"][0]["adjacent"]))
+    lines = _head("seed", "sampling", *(f"bank {bank + 1}" for bank in banks), "banks", "subnets")
+    for row in figures["seeds"]:
+        for name in ("adjacent", "uniform"):
+            cells = [*row[name], fmean(row[name]), row[f"{name}_all"]]
+            lines.append(_line(row["seed"], name, *map(_3, cells)))
+    lines += ["", *_head("model slot", "int8 file, bytes", "its accuracy")]
+    for name, found in figures["seeds"][0]["served"].items():
+        lines.append(_line(name, f"{found['bytes']:,}", _3(found["accuracy"])))
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[Row], str]] = {
     "sap": sap,
     "adapt_pruner": adapt_pruner,
     "distillation": distillation,
     "int8": int8,
+    "supernet": supernet,
 }
 
 

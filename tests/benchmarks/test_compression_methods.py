@@ -60,3 +60,18 @@ def test_int8_by_calibration_and_by_training(keep_method) -> None:
         assert (row.balanced_trained is None) == (lost <= 0.01)
         assert row.unbalanced_trained is not None
         assert row.unbalanced_trained > row.unbalanced
+
+
+def test_a_supernet_by_adjacent_banks(keep_method) -> None:
+    from orchestrator.compression.methods.supernet import SupernetConfig
+    from tests.benchmarks.compression.supernet import SLOTS, compare
+
+    rows = [compare(seed, SupernetConfig(), SLOTS if seed == SEEDS[0] else {}) for seed in SEEDS]
+    keep_method("supernet", slots=SLOTS, seeds=[asdict(row) for row in rows])
+    smallest = fmean(row.adjacent[0] - row.uniform[0] for row in rows)
+    of_banks = fmean(fmean(row.adjacent) - fmean(row.uniform) for row in rows)
+    assert smallest >= 0.005
+    assert of_banks >= 0
+    assert {name: row["bytes"] <= SLOTS[name] for name, row in rows[0].served.items()} == (
+        dict.fromkeys(SLOTS, True)
+    )

@@ -1,0 +1,86 @@
+"""Adjacent banks train small subnets better than chance; each class of devices gets a subnet."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.compression.digits import load_split
+from orchestrator.compression.methods.supernet import (
+    SlimmableMlp,
+    SupernetConfig,
+    banks_of,
+    largest_within,
+    walk,
+)
+from tests.benchmarks.compression.supernet import compare, served
+
+SMALL = SupernetConfig(widths=((4, 8, 16), (4, 8, 16)), banks=3)
+widths = st.lists(st.integers(1, 60), min_size=1, max_size=6, unique=True).map(tuple)
+
+
+def network(config: SupernetConfig = SMALL) -> SlimmableMlp:
+    torch.manual_seed(0)
+    return SlimmableMlp(64, 10, config)
+
+
+def test_the_smallest_subnets_gain_by_adjacent_banks() -> None:
+    seen = compare(11, SupernetConfig(), {})
+    assert seen.adjacent[0] > seen.uniform[0]
+
+
+def test_a_subnet_taken_out_says_what_it_said_inside() -> None:
+    whole, images = network(), torch.rand(5, 8, 8, 1)
+    for subnet in SMALL.subnets():
+        own = whole.taken_out(subnet)
+        assert torch.allclose(own(images), whole(images, subnet), atol=1e-6)
+        weights = [value.numel() for name, value in own.named_parameters() if "weight" in name]
+        assert sum(weights) == whole.macs(subnet)
+
+
+@given(widths, widths, st.integers(1, 8))
+def test_banks_hold_every_subnet_once_in_order(first, second, count) -> None:
+    config = SupernetConfig(widths=(first, second))
+    macs_of = network(config).macs
+    banks = banks_of(config.subnets(), macs_of, count)
+    assert sorted(subnet for bank in banks for subnet in bank) == sorted(config.subnets())
+    assert 1 <= len(banks) <= count
+    macs = [[macs_of(subnet) for subnet in (bank[0], bank[-1])] for bank in banks]
+    assert all(low <= high for low, high in macs)
+    assert all(one[1] < other[0] for one, other in zip(macs, macs[1:], strict=False))
+
+
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
+def test_the_next_step_is_of_the_same_or_a_neighbouring_bank(count, per_step, seed) -> None:
+    banks = [[(bank, nth) for nth in range(3)] for bank in range(count)]
+    steps = list(islice(walk(banks, per_step, seed), 50))
+    assert all(len(step) == per_step for step in steps)
+    visited = [{bank for bank, _ in step} for step in steps]
+    assert all(len(banks_of_step) == 1 for banks_of_step in visited)
+    order = [bank for (bank,) in visited]
+    assert all(abs(a - b) <= 1 for a, b in zip(order, order[1:], strict=False))
+
+
+def test_every_bank_is_visited_as_often() -> None:
+    banks = [[(bank,)] for bank in range(5)]
+    seen = [step[0][0] for step in islice(walk(banks, 1, 7), 20_000)]
+    assert all(abs(seen.count(bank) / len(seen) - 0.2) < 0.03 for bank in range(5))
+
+
+@given(st.lists(st.integers(0, 100), max_size=20), st.integers(0, 100))
+def test_the_largest_that_fits_is_found(sizes, most) -> None:
+    ordered = [(size,) for size in sorted(sizes)]
+    fitting = [subnet for subnet in ordered if subnet[0] <= most]
+    assert largest_within(ordered, lambda subnet: subnet[0] <= most) == (
+        fitting[-1] if fitting else None
+    )
+
+
+def test_a_class_of_devices_gets_the_largest_subnet_that_its_slot_holds() -> None:
+    config = SupernetConfig(widths=((4,), (4, 8)))
+    found = served(network(config), config, load_split(0), {"roomy": 1 << 20, "none": 100})
+    assert set(found) == {"roomy"}
+    assert 0 < found["roomy"]["bytes"] <= 1 << 20
