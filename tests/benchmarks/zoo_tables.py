@@ -23,6 +23,8 @@ from tests.benchmarks.zoo_bars import LEAST
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "zoo.md"
 _BLOCK = re.compile(r"(<!-- (\w+): (?:computed|measured) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+_HEADER_LINES = 2
+
 Row = Mapping[str, Any]
 
 
@@ -102,9 +104,18 @@ def with_tables(page: str, folder: Path | None) -> str:
     def written(found: re.Match[str]) -> str:
         if found[2] in COMPUTED:
             return f"{found[1]}{COMPUTED[found[2]]()}\n{found[3]}"
-        return found[0] if folder is None else f"{found[1]}{MEASURED[found[2]](folder)}\n{found[3]}"
+        if folder is None:
+            return found[0]
+        return f"{found[1]}{_or_nothing(MEASURED[found[2]](folder))}\n{found[3]}"
 
     return _BLOCK.sub(written, page)
+
+
+def _or_nothing(table: str) -> str:
+    """The table, unless it has no row."""
+    return (
+        table if len(table.splitlines()) > _HEADER_LINES else "Not measured yet; `make bench` does."
+    )
 
 
 def _of_entry(entry: ZooEntry) -> Sequence[str]:
