@@ -43,6 +43,7 @@ def test_every_pair_is_one_json_line(world) -> None:
         "unit": "B",
         "headroom": 1024 - 20_000,
         "holds": False,
+        "basis": {"status": "derived", "source": "plan", "error": None},
     }
 
 
