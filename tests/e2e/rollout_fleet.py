@@ -33,7 +33,7 @@ NAMES = [
     if member.build.sensor("camera") and member.build.board != TINY_BOARD
 ]
 MUCH_TOO_LARGE = 1000
-WITHIN_S = 240.0
+WITHIN_S = 400.0
 DESCRIBED = "SELECT count(*) FROM registry_device WHERE profile_id IS NOT NULL"
 
 

@@ -19,7 +19,7 @@ from tests.e2e.installation import wait_for
 from tests.e2e.rollout_fleet import DEVICES, WITHIN_S, RolloutFleet
 from tests.postgresql import postgresql
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 WAVES = {"wave_percentages": [10, 50, 100], "success_threshold": 0.5, "error_threshold": 0.25}
 NEVER_S = 24 * 3600
