@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.compression.methods.adapt_pruner import (
@@ -42,6 +42,7 @@ def test_without_retraining_more_is_kept_than_by_pruning_all_alike() -> None:
     assert seen.adaptive > seen.uniform
 
 
+@settings(max_examples=50, deadline=None)
 @given(cosines)
 def test_importances_are_centred_and_within_one(values) -> None:
     judged = importances(values)
@@ -52,6 +53,7 @@ def test_importances_are_centred_and_within_one(values) -> None:
         assert judged[values.index(min(values))] == max(judged)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.floats(0, 0.99), st.floats(-1, 1), st.floats(0, 1), st.integers(1, 100))
 def test_a_ratio_goes_by_the_formula_and_stays_in_bounds(ratio, importance, amplitude, steps):
     config = AdaptPrunerConfig(amplitude=amplitude, steps=steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -92,6 +92,7 @@ def test_what_is_stored_is_what_the_teacher_says_of_the_view() -> None:
     assert np.array_equal(logits.records[0]["kept"]["probability"], values.half().numpy())
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 10), st.integers(0, 1000))
 def test_targets_are_probabilities_with_the_rest_spread_evenly(kept, seed) -> None:
     config = DistillationConfig(kept=kept, epochs=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -76,6 +76,7 @@ def test_what_fails_in_training_leaves_the_network_as_it_was() -> None:
     assert type(rounded.classifier) is nn.Linear
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 1000), st.floats(1e-3, 1e3))
 def test_no_value_moves_by_more_than_half_a_step(seed: int, size: float) -> None:
     values = torch.randn(4, 9, generator=torch.Generator().manual_seed(seed)) * size

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.compression.methods.sap import SapConfig, pruned_from
@@ -27,12 +27,14 @@ def index(values: list[float], norms: Norms) -> float:
     return pq_index(torch.tensor(values, dtype=torch.float64), norms)
 
 
+@settings(max_examples=50, deadline=None)
 @given(vectors, all_norms)
 def test_it_lies_between_even_and_one_alone(values, norms) -> None:
     most = 1 - len(values) ** (1 / norms.q - 1 / norms.p)
     assert 0 <= index(values, norms) <= most + 1e-9
 
 
+@settings(max_examples=50, deadline=None)
 @given(magnitudes, st.integers(1, 30), all_norms)
 def test_equal_magnitudes_have_none_and_a_single_weight_has_the_most(size, count, norms) -> None:
     assert index([size, -size] * count, norms) == pytest.approx(0, abs=1e-9)
@@ -40,22 +42,26 @@ def test_equal_magnitudes_have_none_and_a_single_weight_has_the_most(size, count
     assert index([size] + [0.0] * count, norms) == pytest.approx(most)
 
 
+@settings(max_examples=50, deadline=None)
 @given(vectors, st.floats(-1e3, 1e3).filter(lambda x: abs(x) > 1e-3), all_norms)
 def test_scale_and_sign_do_not_matter(values, scale, norms) -> None:
     scaled = [scale * value for value in values]
     assert index(scaled, norms) == pytest.approx(index(values, norms), abs=1e-9)
 
 
+@settings(max_examples=50, deadline=None)
 @given(vectors, st.integers(2, 4), all_norms)
 def test_a_repeated_vector_is_as_sparse(values, times, norms) -> None:
     assert index(values * times, norms) == pytest.approx(index(values, norms), abs=1e-9)
 
 
+@settings(max_examples=50, deadline=None)
 @given(vectors, all_norms)
 def test_one_more_zero_makes_it_sparser(values, norms) -> None:
     assert index([*values, 0.0], norms) > index(values, norms) - 1e-12
 
 
+@settings(max_examples=50, deadline=None)
 @given(vectors, st.floats(0.01, 0.49), all_norms)
 def test_taking_from_the_largest_for_the_smallest_makes_it_less_sparse(values, part, norms) -> None:
     ordered = sorted(values)
@@ -65,11 +71,13 @@ def test_taking_from_the_largest_for_the_smallest_makes_it_less_sparse(values, p
     assert index(fairer, norms) <= index(values, norms) + 1e-9
 
 
+@settings(max_examples=50, deadline=None)
 @given(vectors, magnitudes, all_norms)
 def test_adding_the_same_to_all_makes_it_less_sparse(values, more, norms) -> None:
     assert index([value + more for value in values], norms) <= index(values, norms) + 1e-9
 
 
+@settings(max_examples=50, deadline=None)
 @given(vectors, all_norms)
 def test_fewer_than_the_bound_never_hold_the_mass(values, norms) -> None:
     powers = sorted((value**norms.p for value in values), reverse=True)
@@ -81,6 +89,7 @@ def test_fewer_than_the_bound_never_hold_the_mass(values, norms) -> None:
     assert fewest_kept(len(values), index(values, norms), norms) <= enough
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 10**6), st.floats(0, 0.999), st.floats(1, 9), st.floats(0.1, 0.95))
 def test_a_round_takes_what_the_formula_says(count, value, gamma, beta) -> None:
     config = SapConfig(gamma=gamma, beta=beta)
@@ -90,6 +99,7 @@ def test_a_round_takes_what_the_formula_says(count, value, gamma, beta) -> None:
     assert 0 <= leaving < count
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 10**6), st.floats(0, 0.999))
 def test_at_a_half_and_one_the_bound_is_what_the_index_leaves(count, value) -> None:
     assert fewest_kept(count, value, Norms()) == pytest.approx(count * (1 - value), abs=1.01)

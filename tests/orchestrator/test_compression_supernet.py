@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.compression.digits import load_split
@@ -41,6 +41,7 @@ def test_a_subnet_taken_out_says_what_it_said_inside() -> None:
         assert sum(weights) == whole.macs(subnet)
 
 
+@settings(max_examples=50, deadline=None)
 @given(widths, widths, st.integers(1, 8))
 def test_banks_hold_every_subnet_once_in_order(first, second, count) -> None:
     config = SupernetConfig(widths=(first, second))
@@ -53,6 +54,7 @@ def test_banks_hold_every_subnet_once_in_order(first, second, count) -> None:
     assert all(one[1] < other[0] for one, other in zip(macs, macs[1:], strict=False))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
 def test_the_next_step_is_of_the_same_or_a_neighbouring_bank(count, per_step, seed) -> None:
     banks = [[(bank, nth) for nth in range(3)] for bank in range(count)]
@@ -70,6 +72,7 @@ def test_every_bank_is_visited_as_often() -> None:
     assert all(abs(seen.count(bank) / len(seen) - 0.2) < 0.03 for bank in range(5))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 100), max_size=20), st.integers(0, 100))
 def test_the_largest_that_fits_is_found(sizes, most) -> None:
     ordered = [(size,) for size in sorted(sizes)]
