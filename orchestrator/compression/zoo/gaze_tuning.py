@@ -34,8 +34,8 @@ class DistillationConfig:
 class PersonalConfig:
     """Adam over all of a user's images at once."""
 
-    steps: int = 40
-    learning_rate: float = 2e-3
+    steps: int = 20
+    learning_rate: float = 1e-3
 
 
 class _WithTeachersFeatures(nn.Module):
