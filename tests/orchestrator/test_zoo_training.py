@@ -37,7 +37,14 @@ LITTLE = {
     "presence-mlp": (2, 2000, 0.8),
     "anomaly-autoencoder": (3, 2000, 0.6),
 }
-EACH = pytest.mark.parametrize("entry", ZOO.values(), ids=list(ZOO))
+LONG = {"ds-cnn", "dft-gaze"}
+EACH = pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(entry, id=name, marks=pytest.mark.soak if name in LONG else ())
+        for name, entry in ZOO.items()
+    ],
+)
 
 
 def some(samples, count):
