@@ -26,7 +26,9 @@ log = structlog.get_logger(__name__)
 KEEPALIVE_S = 30
 RECONNECT_MIN_S = 1
 RECONNECT_MAX_S = 15
-MAX_INFLIGHT = 200
+MAX_INFLIGHT = 50
+"""At each confirmation paho walks through all that is under way: 200 cost a fifth more than 50."""
+
 QUEUE_BYTES = 64 * 1024 * 1024
 MESSAGE_BYTES = 1024
 """What a message takes in memory beside its payload, with some to spare."""
