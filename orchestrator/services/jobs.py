@@ -111,21 +111,15 @@ def finish(job: Job, result: Any) -> None:
 
 def fail(job: Job, error: str) -> None:
     """It failed; another attempt is made as long as there is one left."""
-    if job.attempts < settings.JOB_MAX_ATTEMPTS:
-        _update_owned(job, status=JobStatus.QUEUED, owner="", lease_until=None, error=error)
-    else:
-        _update_owned(
-            job,
-            status=JobStatus.FAILED,
-            error=error,
-            lease_until=None,
-            finished_at=timezone.now(),
-        )
+    if job.attempts >= settings.JOB_MAX_ATTEMPTS:
+        give_up(job, error)
+        return
+    _update_owned(job, status=JobStatus.QUEUED, owner="", lease_until=None, error=error)
     log.warning("job_failed", job=job.pk, kind=job.kind, attempt=job.attempts, error=error[-300:])
 
 
 def give_up(job: Job, reason: str) -> None:
-    """It failed for a reason that another attempt alone does not mend."""
+    """It failed, and no other attempt follows: none is left, or none alone would mend it."""
     _update_owned(
         job,
         status=JobStatus.FAILED,

@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 
 class Unavailable(Exception):
-    """Something that the job needs is away for now; the job is to be tried again later."""
+    """Something that the job needs does not answer; the job is to be tried again later."""
 
 
 class GivenUp(Exception):
