@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from orchestrator.compression.search.catalogue import TASKS, TaskEntry
+from orchestrator.compression.search.trials import CALIBRATED_SCORE
 from orchestrator.gateways.code_version import code_commit
 from orchestrator.models import CompressionTrial, Job
 from orchestrator.policy.budgets import Reach
@@ -109,7 +110,9 @@ def _line(row: CompressionTrial) -> str:
     size = f"trial {row.number}: {row.footprint['flash_bytes']:,} B, arena {max(arenas):,} B"
     if row.accuracy is None:
         return f"{size}, not trained"
-    return f"{size}, accuracy {row.accuracy:.4f}, {row.seconds:.1f} s"
+    calibrated = row.params.get(CALIBRATED_SCORE)
+    how = "" if calibrated is None else f" after training for int8, {calibrated:.4f} without"
+    return f"{size}, accuracy {row.accuracy:.4f}{how}, {row.seconds:.1f} s"
 
 
 def _progress(context: JobContext) -> Callable[[float, str], None]:

@@ -18,16 +18,15 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from orchestrator.compression.conversion import convert_int8
-from orchestrator.compression.digits import Images
-
 log = structlog.get_logger(__name__)
 
+Convert = Callable[[nn.Module], bytes]
+"""The int8 file of a network by calibration alone, such as `convert_int8` with its inputs."""
 Train = Callable[[nn.Module], None]
 """Trains in place, from the weights that the network has."""
 JudgeNetwork = Callable[[nn.Module], float]
 JudgeFile = Callable[[bytes], float]
-"""Both give the accuracy as a fraction, on images that nothing was fitted to."""
+"""Both give an accuracy, or another score where more is better, on what nothing was fitted to."""
 
 _WEIGHT_STEPS = 127
 _LEAST_SCALE = 1e-8
@@ -46,7 +45,7 @@ class Int8Config:
 
 @dataclass(frozen=True, slots=True)
 class Int8File:
-    """The better file. Accuracies are fractions; `trained` is None where calibration was enough."""
+    """The better file. `trained` is None where calibration was enough; scores as judged."""
 
     data: bytes
     of_network: float
@@ -58,10 +57,15 @@ class Int8File:
         """The file's own."""
         return self.calibrated if self.trained is None else max(self.calibrated, self.trained)
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether the file that was kept is that of the network trained for int8."""
+        return self.trained is not None and self.trained > self.calibrated
+
 
 def to_int8(
     network: nn.Module,
-    calibration: Images,
+    convert: Convert,
     train: Train,
     of_network: JudgeNetwork,
     of_file: JudgeFile,
@@ -69,9 +73,9 @@ def to_int8(
 ) -> Int8File:
     """Calibrate, and where that loses too much train a copy for int8; the argument stays as it is.
 
-    Raises ConversionError as `convert_int8` does.
+    Raises what `convert` and `train` raise.
     """
-    data = convert_int8(network, calibration)
+    data = convert(network)
     sought, calibrated = of_network(network), of_file(data)
     if sought - calibrated <= config.tolerance:
         return Int8File(data, sought, calibrated, None)
@@ -79,7 +83,7 @@ def to_int8(
     aware = copy.deepcopy(network)
     with rounded_in_training(aware, config):
         train(aware)
-    retrained = convert_int8(aware.eval(), calibration)
+    retrained = convert(aware.eval())
     trained = of_file(retrained)
     return Int8File(retrained if trained > calibrated else data, sought, calibrated, trained)
 

@@ -15,7 +15,7 @@ from orchestrator.compression.networks import Activation, DigitNetwork, DigitNet
 from orchestrator.compression.pruning import PruningConfig, pruned
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole, key
-from orchestrator.compression.search.task import OnEpoch, Trained
+from orchestrator.compression.search.task import OnEpoch, Trained, further_epochs
 from orchestrator.compression.soft_targets import SoftTargets
 
 _KEPT = 0.5
@@ -90,7 +90,7 @@ class DigitBench:
         """From scratch, taught by a larger network, or pruned from one of twice the width."""
         network, technique = self._untaught(choice, seed, on_epoch)
         config = FitConfig(epochs=int(choice["epochs"]))
-        fit(network, self._split.train, config, seed, on_epoch, self._teaching(choice, on_epoch))
+        self._fit(network, choice, config, seed, on_epoch)
         self._remember(choice, network)
         return Trained(
             network,
@@ -99,6 +99,13 @@ class DigitBench:
             {**choice, **{f"fit_{name}": value for name, value in asdict(config).items()}}
             | {"seed": self._seed, "network_seed": seed, "train_images": len(self._split.train)},
         )
+
+    def train_further(
+        self, network: nn.Module, choice: Choice, seed: int, on_epoch: OnEpoch
+    ) -> None:
+        """By the same recipe, for a share of its epochs."""
+        epochs = further_epochs(int(choice["epochs"]))
+        self._fit(network, choice, FitConfig(epochs=epochs), seed, on_epoch)
 
     def accuracy(self, model: bytes) -> float:
         """On the 540 images held out."""
@@ -112,6 +119,11 @@ class DigitBench:
         seeded(seed)
         technique = "distillation" if choice["origin"] == "distilled" else ""
         return DigitNetwork(_config(choice)), technique
+
+    def _fit(
+        self, network: nn.Module, choice: Choice, config: FitConfig, seed: int, on_epoch: OnEpoch
+    ) -> None:
+        fit(network, self._split.train, config, seed, on_epoch, self._teaching(choice, on_epoch))
 
     def _teaching(self, choice: Choice, on_epoch: OnEpoch) -> SoftTargets | None:
         """By a large network of the family."""

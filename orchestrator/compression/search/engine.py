@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from torch import nn
+
 from ontology.facts import SensorNeed
 from orchestrator.compression.conversion import convert_int8
+from orchestrator.compression.methods.int8 import Int8File, to_int8
 from orchestrator.compression.search.choices import Choice, OneOf, Space, checked, key
 from orchestrator.compression.search.proposals import proposal
-from orchestrator.compression.search.task import SearchTask, Workbench
-from orchestrator.compression.search.trials import Trial, TrialState
+from orchestrator.compression.search.task import SearchTask, Trained, Workbench
+from orchestrator.compression.search.trials import Trial, TrialState, params_of, technique_of
 from orchestrator.policy.budgets import Budget, Reach, Standing, standings
 from orchestrator.policy.footprints import (
     LEAST_PATCHES,
@@ -130,23 +133,39 @@ class Search:
         return any(budget.may_serve(need) for budget in self._budgets)
 
     def _train(self, bench: Workbench, choice: Choice, report: Progress, began: float) -> Trial:
-        made = bench.trained(
-            choice, self._seed(choice), lambda share: report(0.1 + 0.7 * share, "training")
-        )
-        report(0.8, "converting")
-        data = convert_int8(made.network, bench.calibration, bench.ranges(choice))
-        report(0.9, "evaluating")
+        seed = self._seed(choice)
+        made = bench.trained(choice, seed, lambda share: report(0.1 + 0.5 * share, "training"))
+        report(0.6, "converting")
+        file = self._int8(bench, choice, made, seed, report)
         return Trial(
             number=len(self.trials),
             choice=choice,
             state=TrialState.TRAINED,
-            footprint=self._footprint(data, choice),
-            accuracy=bench.accuracy(data),
+            footprint=self._footprint(file.data, choice),
+            accuracy=file.accuracy,
             float_accuracy=made.float_accuracy,
-            technique=made.technique,
-            params=made.params,
-            data=data,
+            technique=technique_of(made, file),
+            params={**made.params, **params_of(file)},
+            data=file.data,
             seconds=time.monotonic() - began,
+        )
+
+    def _int8(
+        self, bench: Workbench, choice: Choice, made: Trained, seed: int, report: Progress
+    ) -> Int8File:
+        """By calibration, and where that loses too much, by training for int8 as well."""
+
+        def train(network: nn.Module) -> None:
+            bench.train_further(
+                network, choice, seed, lambda share: report(0.7 + 0.2 * share, "training for int8")
+            )
+
+        return to_int8(
+            made.network,
+            convert=lambda network: convert_int8(network, bench.calibration, bench.ranges(choice)),
+            train=train,
+            of_network=lambda network: made.float_accuracy,
+            of_file=bench.accuracy,
         )
 
     def _seed(self, choice: Choice) -> int:

@@ -12,6 +12,8 @@ from orchestrator.compression.evaluation import Floats
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, Space
 
+_FURTHER = 2
+
 OnEpoch = Callable[[float], None]
 """Called with the share of a training that is done; may raise to stop it."""
 
@@ -24,6 +26,11 @@ class Trained:
     float_accuracy: float
     technique: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def further_epochs(epochs: int) -> int:
+    """How long a network that was trained so long is trained once more, for int8."""
+    return max(1, epochs // _FURTHER)
 
 
 class Workbench(Protocol):
@@ -41,6 +48,15 @@ class Workbench(Protocol):
 
     def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
         """The network of a choice, trained; the same seed gives the same weights again."""
+
+    def train_further(
+        self, network: nn.Module, choice: Choice, seed: int, on_epoch: OnEpoch
+    ) -> None:
+        """Train in place what `trained` gave, or a copy of it, from the weights that it has.
+
+        For a network whose layers round as its int8 file does, which wants to learn to live with
+        that; shorter than the first training.
+        """
 
     def accuracy(self, model: bytes) -> float:
         """What the int8 file itself gets right of inputs that no weight was fitted to."""

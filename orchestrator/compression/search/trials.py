@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ontology.facts import Need, SensorNeed
 from orchestrator.compression.search.choices import Choice
 from orchestrator.policy.footprints import Footprint
+
+if TYPE_CHECKING:  # what is finished is read without torch
+    from orchestrator.compression.methods.int8 import Int8File
+    from orchestrator.compression.search.task import Trained
+
+
+TRAINED_FOR_INT8 = "quantization-aware training"
+CALIBRATED_SCORE, RETRAINED_SCORE = "calibrated_score", "retrained_score"
+"""In a trial's params, where calibration alone lost too much: what both files reached."""
 
 
 class TrialState(StrEnum):
@@ -46,3 +55,16 @@ class Trial:
     def need(self, sensors: tuple[SensorNeed, ...] | None) -> Need:
         """In the vocabulary of matching, under the trial's own name."""
         return self.footprint.need(self.name, sensors, self.accuracy)
+
+
+def technique_of(made: Trained, file: Int8File) -> str:
+    """How the file that was kept came to be, as its variant says it."""
+    steps = (made.technique, TRAINED_FOR_INT8 if file.is_trained else "")
+    return ", ".join(step for step in steps if step)
+
+
+def params_of(file: Int8File) -> dict[str, Any]:
+    """Where calibration lost too much: what each of the two files reached."""
+    if file.trained is None:
+        return {}
+    return {CALIBRATED_SCORE: file.calibrated, RETRAINED_SCORE: file.trained}

@@ -14,11 +14,11 @@ from torch import nn
 from orchestrator.compression.datasets.samples import DataSet, Floats
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole
-from orchestrator.compression.search.task import OnEpoch, Trained
+from orchestrator.compression.search.task import OnEpoch, Trained, further_epochs
 from orchestrator.compression.soft_targets import SoftTargets
 from orchestrator.compression.zoo.entries import zoo_entry
 from orchestrator.compression.zoo.entry import ZooEntry
-from orchestrator.compression.zoo.training import float_score, int8_score, trained
+from orchestrator.compression.zoo.training import fit, float_score, int8_score, trained
 
 _WIDTHS = Whole(10, 150, 5)  # percent of the published network's
 _PUBLISHED = 100
@@ -84,21 +84,33 @@ class ZooBench:
 
     def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
         """By the zoo's recipe, and where it is distilled, taught by the published network."""
-        entry, technique = self._entry, ""
-        if choice["origin"] == "distilled":
-            entry, technique = _taught(entry, SoftTargets(self._teaching(on_epoch))), "distillation"
-        network = self._train(entry, choice, seed, on_epoch)
+        technique = "distillation" if choice["origin"] == "distilled" else ""
+        network = self._train(self._teaching(choice, on_epoch), choice, seed, on_epoch)
         score = float_score(network, self._entry, self._split.held_out)
         made: dict[str, Any] = {"seed": self._seed, "network_seed": seed}
         made |= {"train_samples": len(self._split.train)}
         return Trained(network, score, technique, {**choice, **made})
 
+    def train_further(
+        self, network: nn.Module, choice: Choice, seed: int, on_epoch: OnEpoch
+    ) -> None:
+        """By the same recipe, for a share of its epochs."""
+        epochs = further_epochs(int(choice["epochs"]))
+        entry = self._teaching(choice, on_epoch)
+        fit(network, entry, self._split.train, seed, epochs=epochs, on_epoch=on_epoch)
+
     def accuracy(self, model: bytes) -> float:
         """Of the int8 file, on what was held out."""
         return int8_score(model, self._entry, self._split.held_out)
 
-    def _teaching(self, on_epoch: OnEpoch) -> nn.Module:
-        """The published network, trained once with the seed of the first start."""
+    def _teaching(self, choice: Choice, on_epoch: OnEpoch) -> ZooEntry:
+        """The entry as its networks are to be trained: taught, where the choice says so."""
+        if choice["origin"] != "distilled":
+            return self._entry
+        return _taught(self._entry, SoftTargets(self._published_network(on_epoch)))
+
+    def _published_network(self, on_epoch: OnEpoch) -> nn.Module:
+        """Trained once, with the seed of the first start."""
         if self._teacher is None:
             seed = self._seed * 1000
             still = self._train(self._entry, self._published, seed, lambda share: on_epoch(0.0))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from orchestrator.compression.conversion import convert_int8
 from orchestrator.compression.digits import DigitSplit, load_split
 from orchestrator.compression.evaluation import evaluate
 from orchestrator.compression.fitting import FitConfig, fit, float_accuracy, seeded
@@ -57,7 +58,7 @@ def quantized(network: nn.Module, split: DigitSplit, epochs: int, seed: int) -> 
     config = FitConfig(epochs=epochs, learning_rate=4e-3)
     return to_int8(
         network,
-        split.calibration.images,
+        convert=lambda judged: convert_int8(judged, split.calibration.images),
         train=lambda aware: fit(aware, split.train, config, seed),
         of_network=lambda judged: float_accuracy(judged, split.held_out),
         of_file=lambda data: evaluate(data, split.held_out).accuracy,
