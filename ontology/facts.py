@@ -63,6 +63,11 @@ class Metric(StrEnum):
     FRAME_RATE_HZ = "frame_rate_hz"
     TOKENS_PER_S = "tokens_per_s"
     FIRST_TOKEN_MS = "first_token_ms"
+    R2 = "r2"
+
+
+QUALITIES = (Metric.ACCURACY, Metric.AUC, Metric.R2)
+"""By what networks of one task are compared, each of one of these: more is better, 1 is perfect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +169,16 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The constraints on request: what the asker wants to be held."""
+    """The constraints on request: what the asker wants to be held.
+
+    `accuracy` is the least of `measure`, for networks whose task is judged by another of
+    QUALITIES.
+    """
 
     latency_ms: float | None = None
     energy_mj: float | None = None
     accuracy: float | None = None
+    measure: Metric = Metric.ACCURACY
 
 
 Quantity: TypeAlias = int | float | str | tuple[str, ...] | None

@@ -45,6 +45,7 @@ _UNIT = {
     Metric.FRAME_RATE_HZ: "unit:HZ",
     Metric.TOKENS_PER_S: "unit:NUM-PER-SEC",
     Metric.FIRST_TOKEN_MS: "unit:MilliSEC",
+    Metric.R2: "unit:UNITLESS",
 }
 _BYTES_PER_KILOBYTE = 1000  # om:kilobyte is the SI unit, 1000 B
 

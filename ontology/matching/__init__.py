@@ -5,7 +5,7 @@
 """
 
 from ontology.matching.conflicts import conflicts
-from ontology.matching.figures import accuracy_of, best_figure
+from ontology.matching.figures import accuracy_of, best_figure, qualities, quality_of
 from ontology.matching.language import is_small_for
 from ontology.matching.merit import Ranking, merit_of
 from ontology.matching.ranking import (
@@ -37,6 +37,8 @@ __all__ = [
     "match_all",
     "merit_of",
     "parse_weights",
+    "qualities",
+    "quality_of",
     "rank",
     "relative_headroom",
     "restrict",

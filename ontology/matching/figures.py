@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ontology.facts import Capacity, Figure, Metric, Need, RuntimeId, Status
+from ontology.facts import QUALITIES, Capacity, Figure, Metric, Need, RuntimeId, Status
 
 _TRUST = {Status.MEASURED: 2, Status.DERIVED: 1, Status.PUBLISHED: 0}
 
 # Of two equally trusted figures the worse one counts: the larger cost, the lower accuracy.
-_LARGER_IS_BETTER = frozenset({Metric.ACCURACY})
+_LARGER_IS_BETTER = frozenset(QUALITIES)
 
 
 def best_figure(
@@ -61,8 +61,27 @@ def accuracy_of(need: Need) -> float | None:
     Under which interpreter it was measured matters less than having it, so any will do here;
     a limit on accuracy, which is judged for one device, is stricter.
     """
+    return _own(need, Metric.ACCURACY)
+
+
+def quality_of(need: Need) -> float | None:
+    """The variant's own figure in the first of QUALITIES that it has one in, as `accuracy_of`."""
+    return next((value for each in QUALITIES if (value := _own(need, each)) is not None), None)
+
+
+def qualities(needs: Sequence[Need]) -> Mapping[str, float | None]:
+    """By variant what each does in one measure: the first of QUALITIES that any has a figure in.
+
+    So an R2 is never held against an accuracy.
+    """
+    found = {each: {need.variant: _own(need, each) for need in needs} for each in QUALITIES}
+    known = (each for each in found.values() if any(value is not None for value in each.values()))
+    return next(known, found[Metric.ACCURACY])
+
+
+def _own(need: Need, metric: Metric) -> float | None:
     figures = (replace(f, runtime=None) for f in need.figures if f.board is None)
-    figure = best_figure(figures, Metric.ACCURACY, None, None)
+    figure = best_figure(figures, metric, None, None)
     return figure.value if figure else None
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ontology.facts import (
+    QUALITIES,
     Answer,
     Capacity,
     Constraint,
@@ -179,13 +180,13 @@ def on_request(need: Need, capacity: Capacity, limits: Limits) -> Iterable[Reaso
     for constraint, limit, metric, unit in (
         (Constraint.LATENCY, limits.latency_ms, Metric.LATENCY_MS, "ms"),
         (Constraint.ENERGY, limits.energy_mj, Metric.ENERGY_MJ, "mJ"),
-        (Constraint.ACCURACY, limits.accuracy, Metric.ACCURACY, "1"),
+        (Constraint.ACCURACY, limits.accuracy, limits.measure, "1"),
     ):
         if limit is not None:
             basis = figure_for(need, capacity, metric)
             have = None if basis is None else basis.value
             spare = None if have is None else limit - have
-            better = -spare if spare is not None and metric is Metric.ACCURACY else spare
+            better = -spare if spare is not None and metric in QUALITIES else spare
             yield _measured(constraint, limit, have, unit, better, basis)
 
 

@@ -27,7 +27,7 @@ from orchestrator.services.compression_orders import (
     OutOfScope,
     order_compression,
 )
-from registry.admin.columns import bytes_text, joined, link_to, share_text
+from registry.admin.columns import bytes_text, joined, link_to
 from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 _ORDER_PAGE = "orchestrator/compress.html"
@@ -49,7 +49,12 @@ class OrderForm(forms.Form):
     ram_bytes = forms.IntegerField(required=False, widget=_WHOLE, label="RAM, bytes")
     flash_bytes = forms.IntegerField(required=False, widget=_WHOLE, label="Flash, bytes")
     max_latency_ms = forms.FloatField(required=False, widget=_real(), label="At most, milliseconds")
-    min_accuracy = forms.FloatField(required=False, widget=_real(), label="Accuracy at least")
+    min_accuracy = forms.FloatField(
+        required=False,
+        widget=_real(),
+        label="Accuracy at least",
+        help_text="Where its task is judged by R2 or AUC, that",
+    )
     seed = forms.IntegerField(required=False, widget=_WHOLE)
     trials = forms.IntegerField(required=False, widget=_WHOLE)
     seconds = forms.FloatField(required=False, widget=_real())
@@ -87,12 +92,12 @@ def order_page(pages: ModelAdmin, request: HttpRequest) -> HttpResponse:
 
 class TrialInline(ReadOnlyInline):
     model = CompressionTrial
-    fields = ["number", "state", "share", "flash", "arena", "technique", "chosen", "seconds"]
+    fields = ["number", "state", "scored", "flash", "arena", "technique", "chosen", "seconds"]
     verbose_name_plural = "trials"
 
-    @display(description="Accuracy")
-    def share(self, trial: CompressionTrial) -> str:
-        return share_text(trial.accuracy)
+    @display(description="Score")
+    def scored(self, trial: CompressionTrial) -> str:
+        return "–" if trial.score is None else f"{trial.score:.4f}"
 
     @display(description="Flash")
     def flash(self, trial: CompressionTrial) -> str:

@@ -15,7 +15,8 @@ from orchestrator.admin.compression import TrialInline, order_page
 from orchestrator.admin.confirmation import ask_first
 from orchestrator.admin.pareto_plot import pareto_plot
 from orchestrator.models import Job
-from orchestrator.policy.budgets import Gap
+from orchestrator.policy.budgets import Standing
+from orchestrator.policy.measures import WORDS
 from orchestrator.services import jobs
 from orchestrator.services.compression_orders import COMPRESS
 from orchestrator.services.compression_outcomes import Outcome, outcome_of
@@ -63,23 +64,26 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(description="Who is served", empty_value="–")
     def reach(self, job: Job) -> str | None:
-        """Each budget with its variant, or with what is missing."""
+        """Each budget with its variant and its score, or with what is missing."""
         found = _outcome(job)
         if found is None:
             return None
-        rows = (
-            (each.budget.name, each.reach.value.replace("_", " "), each.candidate, _why(each.gaps))
+        rows = [
+            (each.budget.name, each.reach.value.replace("_", " "), each.candidate, _why(each))
             for each in found.standings
-        )
+        ]
+        rows += [("standings", "not known", found.problem, "")] if found.problem else []
         return format_html_join("", "<div>{}: <b>{}</b> {} {}</div>", rows)
 
-    @display(description="Accuracy against cost", empty_value="–")
+    @display(description="Score against cost", empty_value="–")
     def plot(self, job: Job) -> SafeString | None:
         """Every trained candidate; those that are released are filled."""
         found = _outcome(job)
         if found is None:
             return None
-        return pareto_plot(found.points, {f"t{number:03d}" for number in found.released}) or None
+        measure = "Score" if found.measure is None else WORDS[found.measure]
+        released = {f"t{number:03d}" for number in found.released}
+        return pareto_plot(found.points, released, measure) or None
 
     @display(description="Log", empty_value="–")
     def said(self, job: Job) -> str | None:
@@ -124,5 +128,7 @@ def _outcome(job: Job) -> Outcome | None:
     return outcome_of(job) if job.kind == COMPRESS else None
 
 
-def _why(gaps: tuple[Gap, ...]) -> str:
-    return "; ".join(gap.sentence for gap in gaps)
+def _why(each: Standing) -> str:
+    if each.score is not None:
+        return f"{WORDS[each.budget.limits.measure]} {each.score:.4f}"
+    return "; ".join(gap.sentence for gap in each.gaps)

@@ -1,4 +1,4 @@
-"""Accuracy against flash, RAM and latency as one drawing; colours are those of the page."""
+"""Scores against flash, RAM and latency as one drawing; colours are those of the page."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ class _Scale:
         return round(self.start + share * (self.end - self.start), 1)
 
 
-def pareto_plot(points: Sequence[Point], released: Collection[str]) -> SafeString:
+def pareto_plot(points: Sequence[Point], released: Collection[str], measure: str) -> SafeString:
     """An SVG with a panel for each cost; what is released is filled and bears its name.
 
+    `measure` is what the scores are, in words.
     A candidate whose cost is not known has no place in that cost's panel. Empty without points.
     """
     if not points:
@@ -63,8 +64,9 @@ def pareto_plot(points: Sequence[Point], released: Collection[str]) -> SafeStrin
         for place, panel in enumerate(_panel(axis, points, released) for axis in _AXES)
     ]
     return format_html(
-        '<svg role="img" aria-label="Accuracy against flash, RAM and latency"'
+        '<svg role="img" aria-label="{} against flash, RAM and latency"'
         ' viewBox="0 0 {} {}" width="100%" font-size="10" fill="currentColor">{}</svg>',
+        measure,
         _WIDTH * len(_AXES),
         _HEIGHT,
         SafeString("".join(panels)),
@@ -77,7 +79,7 @@ def _panel(axis: _Axis, points: Sequence[Point], released: Collection[str]) -> S
     if not known:
         return frame
     across = _Scale.over([math.log10(cost) for cost, _ in known], _LEFT, _WIDTH - _RIGHT)
-    up = _Scale.over([point.accuracy for point in points], _HEIGHT - _BOTTOM, _TOP)
+    up = _Scale.over([point.score for point in points], _HEIGHT - _BOTTOM, _TOP)
     dots = format_html_join(
         "", "{}", ((_dot(across(math.log10(cost)), up, p, released),) for cost, p in known)
     )
@@ -85,7 +87,7 @@ def _panel(axis: _Axis, points: Sequence[Point], released: Collection[str]) -> S
         "{}{}{}{}{}",
         frame,
         _ticks_across([cost for cost, _ in known], across),
-        _ticks_up([point.accuracy for point in points], up),
+        _ticks_up([point.score for point in points], up),
         _steps(known, across, up),
         dots,
     )
@@ -101,13 +103,13 @@ def _frame(title: str) -> SafeString:
 
 
 def _dot(x: float, up: _Scale, point: Point, released: Collection[str]) -> SafeString:
-    y = up(point.accuracy)
+    y = up(point.score)
     is_released = point.name in released
     label = format_html('<text x="{}" y="{}" font-size="8">{}</text>', x + 5, y + 9, point.name)
     return format_html(
         '<circle cx="{}" cy="{}" r="4" fill-opacity="{}" stroke="currentColor">'
         "<title>{}: {}</title></circle>{}",
-        *(x, y, ".9" if is_released else "0", point.name, f"{point.accuracy:.4f}"),
+        *(x, y, ".9" if is_released else "0", point.name, f"{point.score:.4f}"),
         label if is_released else "",
     )
 
@@ -115,11 +117,11 @@ def _dot(x: float, up: _Scale, point: Point, released: Collection[str]) -> SafeS
 def _steps(known: Sequence[tuple[float, Point]], across: _Scale, up: _Scale) -> SafeString:
     """The most accurate for at most so much of this cost."""
     path, best = "", -math.inf
-    for cost, point in sorted(known, key=lambda pair: (pair[0], -pair[1].accuracy)):
-        if point.accuracy > best:
-            x, y = across(math.log10(cost)), up(point.accuracy)
+    for cost, point in sorted(known, key=lambda pair: (pair[0], -pair[1].score)):
+        if point.score > best:
+            x, y = across(math.log10(cost)), up(point.score)
             path += f"H{x}V{y}" if path else f"M{x} {y}"
-            best = point.accuracy
+            best = point.score
     return format_html(
         '<path d="{}H{}" fill="none" stroke="currentColor" stroke-opacity=".5"'
         ' stroke-dasharray="3 3"/>',
@@ -140,8 +142,8 @@ def _ticks_across(costs: Sequence[float], across: _Scale) -> SafeString:
     )
 
 
-def _ticks_up(accuracies: Sequence[float], up: _Scale) -> SafeString:
-    ticks = dict.fromkeys([min(accuracies), max(accuracies)])
+def _ticks_up(scores: Sequence[float], up: _Scale) -> SafeString:
+    ticks = dict.fromkeys([min(scores), max(scores)])
     return format_html_join(
         "",
         '<text x="{}" y="{}" text-anchor="end">{}</text>',

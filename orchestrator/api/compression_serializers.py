@@ -32,7 +32,9 @@ class CompressionOrderSerializer(serializers.Serializer[Order]):
         choices=RUNTIMES, required=False, help_text="Beside RAM and flash"
     )
     max_latency_ms = serializers.FloatField(required=False)
-    min_accuracy = serializers.FloatField(required=False, help_text="A fraction")
+    min_accuracy = serializers.FloatField(
+        required=False, help_text="A fraction; the least R2 or AUC where its task has that"
+    )
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31)
     trials = serializers.IntegerField(required=False, min_value=1, max_value=2**31)
     seconds = serializers.FloatField(required=False, help_text="Of work, over all attempts")
@@ -58,15 +60,17 @@ class StandingSerializer(serializers.Serializer[object]):
     budget = serializers.ListField(child=serializers.CharField(), help_text="Who shares it")
     reach = serializers.CharField()
     variant = serializers.CharField(allow_null=True)
-    accuracy = serializers.FloatField(allow_null=True)
+    measure = serializers.CharField(help_text="What the score is: accuracy, auc or r2")
+    score = serializers.FloatField(allow_null=True)
     gaps = GapSerializer(many=True)
 
 
 class TrialSerializer(serializers.ModelSerializer[CompressionTrial]):
-    """One choice and what came of it; without an accuracy it was not trained."""
+    """One choice and what came of it; without a score it was not trained."""
 
     choice = ObjectField()
     footprint = ObjectField()
+    params = ObjectField()
     name = serializers.SerializerMethodField()
     is_released = serializers.SerializerMethodField(help_text="Nothing dominates it")
 
@@ -78,9 +82,10 @@ class TrialSerializer(serializers.ModelSerializer[CompressionTrial]):
             "choice",
             "state",
             "footprint",
-            "accuracy",
-            "float_accuracy",
+            "score",
+            "float_score",
             "technique",
+            "params",
             "artifact",
             "seconds",
             "is_released",
@@ -103,12 +108,22 @@ class CompressionDetailSerializer(JobSerializer):
     """The job with its log, and what it has found so far."""
 
     _found: Outcome | None = None
+    measure = serializers.SerializerMethodField(help_text="What scores are: accuracy, auc or r2")
+    problem = serializers.SerializerMethodField(help_text="Why there are no standings any more")
     standings = serializers.SerializerMethodField()
     trials = serializers.SerializerMethodField()
 
     class Meta:
         model = Job
-        fields = (*JobSerializer.Meta.fields, "log", "standings", "trials")
+        fields = (*JobSerializer.Meta.fields, "log", "measure", "problem", "standings", "trials")
+
+    def get_measure(self, job: Job) -> str | None:
+        """None of a task that is not there any more."""
+        return self._outcome(job).measure
+
+    def get_problem(self, job: Job) -> str:
+        """As where the board has left the catalogue."""
+        return self._outcome(job).problem
 
     @extend_schema_field(StandingSerializer(many=True))
     def get_standings(self, job: Job) -> Any:

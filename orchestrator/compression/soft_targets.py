@@ -1,8 +1,10 @@
-"""Distillation: a student also learns how sure a larger network is of every class.
+"""Distillation: a student also learns what a larger network says, beside what is right.
 
-G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network" (2015), section 2:
-the teacher's and the student's logits are softened by one temperature T, and their divergence
-counts T * T times, so that its gradients keep their size beside those of the labels.
+Of classes, how sure it is of each: G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a
+Neural Network" (2015), section 2: the teacher's and the student's logits are softened by one
+temperature T, and their divergence counts T * T times, so that its gradients keep their size beside
+those of the labels. Of values, these: L. J. Ba, R. Caruana, "Do Deep Nets Really Need to be Deep?"
+(2014), section 2.2.
 """
 
 from __future__ import annotations
@@ -34,3 +36,20 @@ class SoftTargets:
         said = functional.log_softmax(logits / self.temperature, 1)
         soft = functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
         return (1 - self.share) * hard_loss + self.share * self.temperature**2 * soft
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtValues:
+    """For answers that are values, not classes; `share` is what the teacher counts for."""
+
+    teacher: nn.Module
+    share: float = 0.5
+
+    def blend(
+        self, hard_loss: torch.Tensor, inputs: torch.Tensor, values: torch.Tensor
+    ) -> torch.Tensor:
+        """The loss of a batch: `hard_loss` is that against what is right, `values` are (n, k)."""
+        with torch.no_grad():
+            wanted = self.teacher(inputs)[0]
+        soft = functional.mse_loss(values, wanted)
+        return (1 - self.share) * hard_loss + self.share * soft

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from ontology.facts import Answer, Capacity, Constraint, Limits, Need, Reason, Verdict
-from ontology.matching import accuracy_of, assess
+from ontology.facts import Answer, Capacity, Constraint, Limits, Metric, Need, Reason, Verdict
+from ontology.matching import assess, quality_of
+from orchestrator.policy.measures import WORDS
 from registry.footprint.description import Board
 
 ALWAYS = frozenset(
@@ -46,7 +47,7 @@ class Budget:
         return assess(need, self.capacity, self.limits, only=self.asked)
 
     def may_serve(self, need: Need) -> bool:
-        """Whether all but its accuracy, which is not known before training, is in order."""
+        """Whether all but its score, which is not known before training, is in order."""
         limits = replace(self.limits, accuracy=None)
         verdict = assess(need, self.capacity, limits, only=self.asked)
         return verdict.answer is Answer.FITS
@@ -65,11 +66,11 @@ class Reach(StrEnum):
 class Gap:
     """A constraint that nothing known meets: the smallest known need beside what there is.
 
-    `missing` is the difference in `unit`, None for sets and for what is not known. Of an accuracy
-    `need` is what was asked for and `have` the best known.
+    `missing` is the difference in `unit`, None for sets and for what is not known. Of a measure
+    of quality `need` is what was asked for and `have` the best known.
     """
 
-    constraint: Constraint
+    constraint: Constraint | Metric
     need: object
     have: object
     unit: str
@@ -81,8 +82,8 @@ class Gap:
         need, have = _listed(self.need), _listed(self.have)
         if self.missing is None:
             return f"{self.constraint.value}: needs {need}, has {have}"
-        if self.constraint is Constraint.ACCURACY:
-            return f"accuracy: {need} is asked for, {have} is the best known"
+        if isinstance(self.constraint, Metric):
+            return f"{WORDS[self.constraint]}: {need} is asked for, {have} is the best known"
         unit = self.unit
         return (
             f"{self.constraint.value}: the least known need is {need} {unit}, there is"
@@ -92,12 +93,15 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One budget after a search: the most accurate candidate that serves it, or what is missing."""
+    """One budget after a search: the best candidate that serves it, or what is missing.
+
+    `score` is by the measure of the budget's limits.
+    """
 
     budget: Budget
     reach: Reach
     candidate: str = ""
-    accuracy: float | None = None
+    score: float | None = None
     gaps: tuple[Gap, ...] = ()
 
 
@@ -113,15 +117,15 @@ def merged(budgets: Iterable[Budget]) -> list[Budget]:
 
 
 def standing(budget: Budget, candidates: Sequence[Need], smallest: Need | None) -> Standing:
-    """How a budget stands to candidates, of which those without an accuracy are untrained.
+    """How a budget stands to candidates, of which those without a score are untrained.
 
     `smallest` is the need of the smallest network of the task: what it fails, every one does.
-    Of equally accurate candidates the smaller file is taken.
+    Of equally good candidates the smaller file is taken.
     """
     fitting = [need for need in candidates if _serves(budget, need)]
     if fitting:
-        best = max(fitting, key=lambda need: (accuracy_of(need) or 0.0, -(need.flash_bytes or 0)))
-        return Standing(budget, Reach.SERVED, best.variant, accuracy_of(best))
+        best = max(fitting, key=lambda need: (quality_of(need) or 0.0, -(need.flash_bytes or 0)))
+        return Standing(budget, Reach.SERVED, best.variant, quality_of(best))
     known = [*candidates, *([] if smallest is None else [smallest])]
     hopeless = smallest is not None and not budget.may_serve(smallest)
     reach = Reach.UNREACHABLE if hopeless else Reach.NOT_FOUND
@@ -145,7 +149,7 @@ def excess(budget: Budget, need: Need) -> dict[str, float]:
 
 
 def _serves(budget: Budget, need: Need) -> bool:
-    return accuracy_of(need) is not None and budget.judge(need).answer is Answer.FITS
+    return quality_of(need) is not None and budget.judge(need).answer is Answer.FITS
 
 
 def _excess(reason: Reason) -> float:
@@ -169,7 +173,7 @@ def _gaps(budget: Budget, known: Sequence[Need]) -> list[Gap]:
     if not unmet and verdicts:
         closest = min(verdicts, key=_total_shortage)
         unmet = [reason for reason in closest.reasons if reason.holds is not True]
-    return [_gap(reason) for reason in unmet]
+    return [_gap(reason, budget.limits.measure) for reason in unmet]
 
 
 def _nearest_reasons(verdicts: Iterable[Verdict]) -> Iterable[Reason]:
@@ -191,12 +195,13 @@ def _shortage(reason: Reason) -> tuple[bool, float]:
     return reason.holds is not True, 0.0 if reason.holds else missing
 
 
-def _gap(reason: Reason) -> Gap:
+def _gap(reason: Reason, measure: Metric) -> Gap:
     missing = None if reason.headroom is None else -reason.headroom
     need, have = reason.need, reason.have
     if reason.constraint is Constraint.LATENCY:
         need, have = have, need  # on request `need` is the limit: here it is what there is
-    return Gap(reason.constraint, need, have, reason.unit, missing)
+    is_quality = reason.constraint is Constraint.ACCURACY
+    return Gap(measure if is_quality else reason.constraint, need, have, reason.unit, missing)
 
 
 def _content(budget: Budget) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ PATCHING_RUNTIME = "tinyengine"
 LEAST_PATCHES = 0
 """In place of a number of patches: as many as take the least memory."""
 
+EVALUATED = "evaluation of the file on held-out data"
 _SOURCE = "worked out from the candidate's file"
 
 
@@ -53,13 +54,13 @@ class Footprint:
         return self.latency_ms.get(YARDSTICK.slug)
 
     def need(
-        self, name: str, sensors: tuple[SensorNeed, ...] | None, accuracy: float | None = None
+        self, name: str, sensors: tuple[SensorNeed, ...] | None, quality: Figure | None = None
     ) -> Need:
-        """The same in the vocabulary of matching."""
+        """The same in the vocabulary of matching, with how well it does where that is known."""
         return Need(
             variant=name,
             flash_bytes=self.flash_bytes,
-            figures=tuple(self._figures(accuracy)),
+            figures=(*self._figures(), *([] if quality is None else [quality])),
             operators=self.operators,
             dtypes=self.dtypes,
             sensors=sensors,
@@ -75,7 +76,7 @@ class Footprint:
         peak_bytes = self.patch["peak_bytes"]
         return [Figure(Metric.ARENA_BYTES, peak_bytes, Status.DERIVED, told, runtime)]
 
-    def _figures(self, accuracy: float | None) -> list[Figure]:
+    def _figures(self) -> list[Figure]:
         arenas = [
             Figure(Metric.ARENA_BYTES, size, Status.DERIVED, _SOURCE, RuntimeId(RUNTIME, "", kind))
             for kind, size in self.arena_bytes.items()
@@ -84,13 +85,7 @@ class Footprint:
             Figure(Metric.LATENCY_MS, value, Status.DERIVED, _SOURCE, board=board)
             for board, value in self.latency_ms.items()
         ]
-        known = [] if accuracy is None else [accuracy]
-        return [
-            *arenas,
-            *self.patch_figures(),
-            *times,
-            *(Figure(Metric.ACCURACY, value, Status.MEASURED, _SOURCE) for value in known),
-        ]
+        return [*arenas, *self.patch_figures(), *times]
 
     def as_json(self) -> dict[str, Any]:
         """As a row keeps it."""
@@ -109,6 +104,11 @@ class Footprint:
         """What `as_json` gave."""
         dtypes = raw["dtypes"]
         return cls(**{**raw, "dtypes": None if dtypes is None else frozenset(dtypes)})
+
+
+def quality(measure: Metric, score: float) -> Figure:
+    """What the file itself reached on held-out data, by what its task is judged by."""
+    return Figure(measure, score, Status.MEASURED, EVALUATED)
 
 
 def footprint_of(data: bytes, boards: Collection[Board] = (), patches: int = 1) -> Footprint:

@@ -1,7 +1,7 @@
 """Which candidates no other one makes needless: at least as good everywhere, better somewhere.
 
 V. Pareto's order as in K. Miettinen, "Nonlinear Multiobjective Optimization" (1999), definition
-2.2.1: here the more accurate is better, and the smaller in flash, RAM and latency.
+2.2.1: here the better score is better, and the smaller in flash, RAM and latency.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One candidate. Accuracy is a fraction; a RAM or latency that is not known counts as worst.
+    """One candidate. More of a score is better; a RAM or latency that is not known counts as worst.
 
     So a figure that is missing never puts anybody onto the front at the cost of one that is known.
     """
 
     name: str
-    accuracy: float
+    score: float
     flash_bytes: int
     ram_bytes: int | None
     latency_ms: float | None
@@ -38,15 +38,15 @@ def front(points: Iterable[Point]) -> list[Point]:
     for point in ordered:  # whoever dominates stands before whom it dominates
         if not any(dominates(other, point) for other in kept):
             kept.append(point)
-    return sorted(kept, key=lambda point: (point.flash_bytes, point.accuracy, point.name))
+    return sorted(kept, key=lambda point: (point.flash_bytes, point.score, point.name))
 
 
 def best_per_flash(points: Sequence[Point]) -> list[Point]:
-    """The steps of accuracy over flash alone, as a plot draws them: each more accurate than all
-    smaller ones."""
+    """The steps of score over flash alone, as a plot draws them: each better than all smaller
+    ones."""
     steps: list[Point] = []
-    for point in sorted(points, key=lambda each: (each.flash_bytes, -each.accuracy)):
-        if not steps or point.accuracy > steps[-1].accuracy:
+    for point in sorted(points, key=lambda each: (each.flash_bytes, -each.score)):
+        if not steps or point.score > steps[-1].score:
             steps.append(point)
     return steps
 
@@ -55,4 +55,4 @@ def _costs(point: Point) -> tuple[float, float, float, float]:
     """Less is better in each."""
     ram = math.inf if point.ram_bytes is None else point.ram_bytes
     latency = math.inf if point.latency_ms is None else point.latency_ms
-    return (-point.accuracy, point.flash_bytes, ram, latency)
+    return (-point.score, point.flash_bytes, ram, latency)

@@ -15,14 +15,16 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from orchestrator.compression.search.catalogue import TASKS, TaskEntry
+from ontology.facts import Metric
+from orchestrator.compression.search.catalogue import TaskEntry
 from orchestrator.compression.search.trials import CALIBRATED_SCORE
 from orchestrator.gateways.code_version import code_commit
 from orchestrator.models import CompressionTrial, Job
 from orchestrator.policy.budgets import Reach
-from orchestrator.policy.footprints import Footprint
+from orchestrator.policy.footprints import Footprint, quality
+from orchestrator.policy.measures import WORDS
 from orchestrator.services.compression_budgets import budgets_of, profiles_of
-from orchestrator.services.compression_orders import Order, order_of
+from orchestrator.services.compression_orders import Order, OrderError, named_task, order_of
 from orchestrator.services.compression_outcomes import (
     Outcome,
     outcome_of,
@@ -34,6 +36,7 @@ from orchestrator.services.mlflow_sync import log_release
 from orchestrator.services.working import GivenUp, JobContext, Unavailable
 from registry.models import Release, Variant
 from registry.services import measurements, networks
+from registry.services.lookup import LookupFailed
 
 _SHARE_OF_SEARCH = 0.9
 
@@ -44,9 +47,9 @@ def compress(context: JobContext, payload: Mapping[str, Any]) -> dict[str, Any]:
     Raises GivenUp for a network that does not convert, a full disk, and an MLflow that is away.
     """
     order = order_of(payload)
-    entry = TASKS[order.task]
     _fix_profiles(context.job, order)
     with _reasons():
+        entry = named_task(order.task)
         _search(context, order, entry)
         found = outcome_of(context.job)
         release = _release(context.job, order, entry, found)
@@ -72,6 +75,8 @@ def _reasons() -> Iterator[None]:
         raise GivenUp(f"a network cannot be converted: {error}") from error
     except DataMissing as error:
         raise GivenUp(f"there is nothing to train on: {error}") from error
+    except (LookupFailed, OrderError) as gone:
+        raise GivenUp(f"what was ordered is not there any more: {gone}") from gone
     except Unavailable as away:
         raise GivenUp(f"{away}; what was found is kept, retry the job to log it") from away
     except OSError as error:
@@ -97,22 +102,22 @@ def _search(context: JobContext, order: Order, entry: TaskEntry) -> None:
         trials=order.trials or settings.COMPRESSION_TRIALS,
         seconds=order.seconds or settings.COMPRESSION_SECONDS,
     )
-    budgets = budgets_of(order, profiles_of_job(context.job))
+    budgets = budgets_of(order, profiles_of_job(context.job), entry.measure)
     search = Search(entry.load(), budgets, entry.sensors, limits)
-    for trial in search.run(kept(context.job), _progress(context)):
+    for trial in search.run(kept(context.job, entry.measure), _progress(context)):
         row = keep(context.job, trial)
         served = sum(each.reach is Reach.SERVED for each in search.standings())
-        context.say(f"{_line(row)}; {served} of {len(budgets)} budgets are served")
+        context.say(f"{_line(row, entry.measure)}; {served} of {len(budgets)} budgets are served")
 
 
-def _line(row: CompressionTrial) -> str:
+def _line(row: CompressionTrial, measure: Metric) -> str:
     arenas = row.footprint["arena_bytes"].values()
     size = f"trial {row.number}: {row.footprint['flash_bytes']:,} B, arena {max(arenas):,} B"
-    if row.accuracy is None:
+    if row.score is None:
         return f"{size}, not trained"
     calibrated = row.params.get(CALIBRATED_SCORE)
     how = "" if calibrated is None else f" after training for int8, {calibrated:.4f} without"
-    return f"{size}, accuracy {row.accuracy:.4f}{how}, {row.seconds:.1f} s"
+    return f"{size}, {WORDS[measure]} {row.score:.4f}{how}, {row.seconds:.1f} s"
 
 
 def _progress(context: JobContext) -> Callable[[float, str], None]:
@@ -158,14 +163,15 @@ def _register(release: Release, row: CompressionTrial, entry: TaskEntry, seed: i
         variant_name(row),
         data,
         sensors=entry.sensor_rows,
-        accuracy=row.accuracy,
         technique=row.technique,
     )
-    if "patches" in row.choice:
-        measurements.record(variant, Footprint.from_json(row.footprint).patch_figures())
+    assert row.score is not None
+    footprint = Footprint.from_json(row.footprint)
+    patched = footprint.patch_figures() if "patches" in row.choice else []
+    measurements.record(variant, [quality(entry.measure, row.score), *patched])
     variant.training = {"seed": seed, "commit": code_commit(), **row.params}
     variant.training |= {"trial": row.number, "seconds": round(row.seconds, 2)}
-    variant.training |= {"float_accuracy": row.float_accuracy}
+    variant.training |= {f"float_{entry.measure}": row.float_score}
     if row.choice.get("patches", 1) != 1:
         variant.training["patch_schedule"] = row.footprint["patch"]
     with transaction.atomic():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, QuerySet
 
-from ontology.facts import Capacity, Constraint, Limits, RuntimeId
+from ontology.facts import Capacity, Constraint, Limits, Metric, RuntimeId
 from orchestrator.policy.budgets import ALWAYS, Budget, merged
 from orchestrator.policy.footprints import YARDSTICK
 from registry.footprint.description import Board
@@ -44,9 +44,12 @@ def profiles_of(slug: str) -> list[int]:
     return sorted(set(found))
 
 
-def budgets_of(order: Order, profiles: Collection[int]) -> list[Budget]:
-    """What the variants may need; `profiles` are those that the order for a fleet was made for."""
-    limits = Limits(latency_ms=order.max_latency_ms, accuracy=order.min_accuracy)
+def budgets_of(order: Order, profiles: Collection[int], measure: Metric) -> list[Budget]:
+    """What the variants may need; `profiles` are those that the order for a fleet was made for.
+
+    LookupFailed where the board of the order has left the catalogue since.
+    """
+    limits = Limits(order.max_latency_ms, accuracy=order.min_accuracy, measure=measure)
     if order.board is not None:
         board = find_board(order.board)
         capacity = bare_board_capacity(board, order.kernels)

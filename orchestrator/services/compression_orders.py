@@ -42,6 +42,7 @@ class OrderError(ValueError):
 class Order:
     """A compression for one of: a fleet, a board of the catalogue, so much RAM and flash.
 
+    `min_accuracy` is the least score, by whatever the task is judged by: accuracy, AUC or R2.
     `task` is worked out from the model where it is empty; `trials` and `seconds` bound the search.
     """
 
@@ -145,11 +146,11 @@ def _check_number(field: str, value: float | None, above: float, most: float, wh
 def _task(order: Order) -> TaskEntry:
     """The one that is named, else the model's own, else the one that is called like the model."""
     if order.task:
-        return _named(order.task)
+        return named_task(order.task)
     model = RegisteredModel.objects.filter(name=order.model).first()
-    for entry in TASKS.values():
-        if model is not None and model.task == entry.title:
-            return entry
+    same = [entry for entry in TASKS.values() if model is not None and entry.title == model.task]
+    if same:
+        return next((entry for entry in same if entry.name == order.model), same[0])
     if order.model in TASKS:
         return TASKS[order.model]
     raise OrderError(
@@ -159,7 +160,8 @@ def _task(order: Order) -> TaskEntry:
     )
 
 
-def _named(name: str) -> TaskEntry:
+def named_task(name: str) -> TaskEntry:
+    """OrderError, with the names that there are, for any other."""
     try:
         return TASKS[name]
     except KeyError:
@@ -168,4 +170,4 @@ def _named(name: str) -> TaskEntry:
 
 
 __all__ = ["COMPRESS", "Order", "OrderError", "OutOfScope", "check_order", "order_compression"]
-__all__ += ["order_of"]
+__all__ += ["named_task", "order_of"]

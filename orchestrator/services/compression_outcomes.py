@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.compression.search.catalogue import TASKS
-from orchestrator.models import CompressionTrial, Job
-from orchestrator.policy.budgets import Gap, Reach, Standing, standings
+from ontology.facts import Capacity, Constraint, Limits, Metric
+from orchestrator.compression.search.catalogue import TaskEntry
+from orchestrator.models import CompressionTrial, Job, JobStatus
+from orchestrator.policy.budgets import Budget, Gap, Reach, Standing, standings
 from orchestrator.policy.footprints import Footprint
 from orchestrator.policy.pareto import Point, front
 from orchestrator.services.compression_budgets import budgets_of, profiles_of
-from orchestrator.services.compression_orders import Order, order_of
+from orchestrator.services.compression_orders import Order, OrderError, named_task, order_of
 from orchestrator.services.compression_trials import need_of_trial, variant_name
+from registry.services.lookup import LookupFailed
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How each budget stands, all trained candidates as points, and those that are to be released.
 
-    `released` are the trials, by number, that nothing dominates or that serve some budget best.
+    `measure` is what scores are. `released` are the trials, by number, that nothing dominates or
+    that serve some budget best. `problem` says why there are no standings any more, as where the
+    board has left the catalogue.
     """
 
+    measure: Metric | None
     standings: tuple[Standing, ...]
     points: tuple[Point, ...]
     released: tuple[int, ...]
+    problem: str = ""
 
     def count(self, reach: Reach) -> int:
         """How many budgets stand so."""
@@ -33,19 +40,40 @@ class Outcome:
 
 
 def outcome_of(job: Job) -> Outcome:
-    """From the trials that are finished; before the first, nothing is known to be reachable."""
+    """What a job that succeeded has noted; of any other, by the trials that are finished.
+
+    Before the first of them, nothing is known to be reachable.
+    """
     order = order_of(job.payload)
     rows = list(job.trials.order_by("number"))
-    sensors = TASKS[order.task].sensors
-    found = standings(
-        budgets_of(order, profiles_of_job(job)), [need_of_trial(row, sensors) for row in rows]
-    )
-    trained = [row for row in rows if row.accuracy is not None]
+    entry, found, problem = None, _noted(job), ""
+    try:
+        entry = named_task(order.task)
+        found = found or _worked_out(job, order, entry, rows)
+    except (OrderError, LookupFailed) as gone:
+        problem = "" if found else str(gone)
+    trained = [row for row in rows if row.score is not None]
     return Outcome(
+        measure=None if entry is None else entry.measure,
         standings=tuple(found),
         points=tuple(point_of(row) for row in trained),
         released=tuple(_released(order, trained, found)),
+        problem=problem,
     )
+
+
+def _noted(job: Job) -> list[Standing]:
+    """So that a board or a profile that is gone since changes nothing of what came of it."""
+    if job.status != JobStatus.SUCCEEDED:
+        return []
+    return [standing_from_json(raw) for raw in (job.result or {}).get("standings", ())]
+
+
+def _worked_out(
+    job: Job, order: Order, entry: TaskEntry, rows: Sequence[CompressionTrial]
+) -> list[Standing]:
+    budgets = budgets_of(order, profiles_of_job(job), entry.measure)
+    return standings(budgets, [need_of_trial(row, entry) for row in rows])
 
 
 def profiles_of_job(job: Job) -> Sequence[int]:
@@ -57,11 +85,11 @@ def profiles_of_job(job: Job) -> Sequence[int]:
 
 
 def point_of(row: CompressionTrial) -> Point:
-    """A trained trial in the plane of accuracy and cost."""
+    """A trained trial in the plane of score and cost."""
     footprint = Footprint.from_json(row.footprint)
     return Point(
         name=variant_name(row),
-        accuracy=row.accuracy or 0.0,
+        score=row.score or 0.0,
         flash_bytes=footprint.flash_bytes,
         ram_bytes=footprint.ram_bytes,
         latency_ms=footprint.yardstick_ms,
@@ -74,9 +102,22 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "budget": list(standing.budget.names),
         "reach": standing.reach.value,
         "variant": standing.candidate or None,
-        "accuracy": standing.accuracy,
+        "measure": standing.budget.limits.measure.value,
+        "score": standing.score,
         "gaps": [gap_json(gap) for gap in standing.gaps],
     }
+
+
+def standing_from_json(raw: Mapping[str, Any]) -> Standing:
+    """What `standing_json` gave; of the budget it keeps whom it stands for, and the measure."""
+    limits = Limits(measure=Metric(raw.get("measure", Metric.ACCURACY)))
+    return Standing(
+        budget=Budget(tuple(raw["budget"]), Capacity(profile=""), limits),
+        reach=Reach(raw["reach"]),
+        candidate=raw["variant"] or "",
+        score=raw.get("score"),
+        gaps=tuple(_gap_from_json(gap) for gap in raw["gaps"]),
+    )
 
 
 def gap_json(gap: Gap) -> Mapping[str, Any]:
@@ -90,11 +131,19 @@ def gap_json(gap: Gap) -> Mapping[str, Any]:
     }
 
 
+def _gap_from_json(raw: Mapping[str, Any]) -> Gap:
+    is_measure = raw["constraint"] in set(Metric)
+    constraint = Metric(raw["constraint"]) if is_measure else Constraint(raw["constraint"])
+    need, have = (tuple(v) if isinstance(v, list) else v for v in (raw["need"], raw["have"]))
+    return Gap(constraint, need, have, raw["unit"], raw["missing"])
+
+
 def _released(
     order: Order, trained: Sequence[CompressionTrial], found: Sequence[Standing]
 ) -> list[int]:
     """Equal files count once: two choices may come to the same network."""
-    good = [row for row in trained if (row.accuracy or 0.0) >= (order.min_accuracy or 0.0)]
+    least = -math.inf if order.min_accuracy is None else order.min_accuracy
+    good = [row for row in trained if row.score is not None and row.score >= least]
     wanted = {point.name for point in front(point_of(row) for row in good)}
     wanted |= {each.candidate for each in found if each.reach is Reach.SERVED}
     by_file = {row.artifact_id: row for row in reversed(good) if variant_name(row) in wanted}

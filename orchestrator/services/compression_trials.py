@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ontology.facts import Need, SensorNeed
+from ontology.facts import Metric, Need
+from orchestrator.compression.search.catalogue import TaskEntry
 from orchestrator.models import CompressionTrial, Job
-from orchestrator.policy.footprints import Footprint
+from orchestrator.policy.footprints import Footprint, quality
 from registry.services.artifacts import store_artifact
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def keep(job: Job, trial: Trial) -> CompressionTrial:
         choice=dict(trial.choice),
         state=trial.state.value,
         footprint=trial.footprint.as_json(),
-        accuracy=trial.accuracy,
-        float_accuracy=trial.float_accuracy,
+        score=trial.score,
+        float_score=trial.float_score,
         technique=trial.technique,
         params=dict(trial.params),
         artifact=artifact,
@@ -31,7 +32,7 @@ def keep(job: Job, trial: Trial) -> CompressionTrial:
     )
 
 
-def kept(job: Job) -> list[Trial]:
+def kept(job: Job, measure: Metric) -> list[Trial]:
     """What earlier attempts of a job have finished, in order; without the files."""
     from orchestrator.compression.search.trials import Trial, TrialState
 
@@ -42,8 +43,9 @@ def kept(job: Job) -> list[Trial]:
             state=TrialState(row.state),
             footprint=Footprint.from_json(row.footprint),
             seconds=row.seconds,
-            accuracy=row.accuracy,
-            float_accuracy=row.float_accuracy,
+            measure=measure,
+            score=row.score,
+            float_score=row.float_score,
             technique=row.technique,
             params=row.params,
         )
@@ -51,9 +53,10 @@ def kept(job: Job) -> list[Trial]:
     ]
 
 
-def need_of_trial(row: CompressionTrial, sensors: tuple[SensorNeed, ...] | None) -> Need:
+def need_of_trial(row: CompressionTrial, entry: TaskEntry) -> Need:
     """A row in the vocabulary of matching, under the name that its variant has."""
-    return Footprint.from_json(row.footprint).need(variant_name(row), sensors, row.accuracy)
+    known = None if row.score is None else quality(entry.measure, row.score)
+    return Footprint.from_json(row.footprint).need(variant_name(row), entry.sensors, known)
 
 
 def variant_name(row: CompressionTrial) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime
 import structlog
 from django.utils import timezone
 
+from ontology.facts import QUALITIES
 from orchestrator.gateways.mlflow_registry import MlflowRegistry
 from orchestrator.models import MlflowAlias, Title
 from orchestrator.policy.aliases import NOWHERE, AliasFacts, Deed, Move, choose_deed, read_move
@@ -94,17 +95,19 @@ def _with_proposal(alias: MlflowAlias, known: KnownModel, facts: AliasFacts) -> 
 
 
 def _face(titled: Mapping[str, Variant]) -> str:
-    """Of a release's versions the one to bear its alias: the most accurate, then the smallest."""
-
-    figures = Measurement.objects.filter(variant__in=titled.values(), metric="accuracy", board=None)
-    accuracy: dict[int, float] = {}
+    """Of a release's versions the one to bear its alias: the best by its measure, then the
+    smallest."""
+    figures = Measurement.objects.filter(
+        variant__in=titled.values(), metric__in=QUALITIES, board=None
+    )
+    quality: dict[int, float] = {}
     for variant, value in figures.values_list("variant", "value"):
-        accuracy[variant] = max(value, accuracy.get(variant, 0.0))
+        quality[variant] = max(value, quality.get(variant, 0.0))
 
     def rank(version: str) -> tuple[float, int, int]:
         variant = titled[version]
         size_bytes = variant.artifact.size_bytes if variant.artifact else 0
-        return -accuracy.get(variant.pk, 0.0), size_bytes, variant.pk
+        return -quality.get(variant.pk, 0.0), size_bytes, variant.pk
 
     return min(titled, key=rank, default=NOWHERE)
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from ontology.facts import QUALITIES, Metric
 from registry.admin.columns import bytes_text, joined, link_to, share_text
 from registry.admin.read_only import NotAddedHere, ReadOnlyAdmin, ReadOnlyInline
 from registry.models import Artifact, Measurement, RegisteredModel, Release, Remark, Variant
@@ -107,7 +108,7 @@ class RemarkInline(ReadOnlyInline):
 
 @admin.register(Variant)
 class VariantAdmin(NotAddedHere):
-    list_display = ["name", "release", "size", "accuracy", "operator_names", "technique"]
+    list_display = ["name", "release", "size", "quality", "operator_names", "technique"]
     list_filter = ["release__model__reference", "release__model", "technique", "precision"]
     search_fields = ["name", "release__model__name", "artifact__sha256"]
     list_select_related = ["release__model", "artifact"]
@@ -134,10 +135,15 @@ class VariantAdmin(NotAddedHere):
     def size(self, variant: Variant) -> str:
         return bytes_text(variant.artifact.size_bytes if variant.artifact else None)
 
-    @display(description="Accuracy")
-    def accuracy(self, variant: Variant) -> str:
-        rows = [row for row in variant.measurements.all() if row.metric == "accuracy"]
-        return share_text(rows[0].value if rows else None)
+    @display(description="Quality")
+    def quality(self, variant: Variant) -> str:
+        """An accuracy as a share; of what is judged by another measure, that."""
+        rows = {row.metric: row for row in variant.measurements.all() if row.metric in QUALITIES}
+        if Metric.ACCURACY in rows or not rows:
+            row = rows.get(Metric.ACCURACY)
+            return share_text(None if row is None else row.value)
+        row = next(rows[each] for each in QUALITIES if each in rows)
+        return f"{row.metric} {row.value:.4f}"
 
     @display(description="Operators")
     def operator_names(self, variant: Variant) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from ontology.facts import Answer, Capacity, Constraint, Figure, Limits, Need, Reason, Verdict
-from ontology.matching import accuracy_of, assess, rank
+from ontology.matching import assess, qualities, rank
 from registry.models import CapabilityProfile, Device, Release, Variant
 from registry.projection.facts import (
     UNDESCRIBED,
@@ -74,18 +74,19 @@ def assess_all(
 def choose_variants(release: Release, devices: Iterable[Device]) -> dict[int, Choice]:
     """For each device, by primary key, the most accurate variant of a release to send to it.
 
-    Of equally accurate ones that fit, the one that leaves more room. Each profile is judged once;
-    variants without an artifact are left out.
+    Where its task is judged by another measure, the best in that. Of equally good ones that fit,
+    the one that leaves more room. Each profile is judged once; variants without an artifact are
+    left out.
     """
     rows = deliverable(variants_with_needs().filter(release=release))
     variants = {str(row.pk): row for row in rows}
     needs = [need_of(variant) for variant in variants.values()]
-    accuracy = {need.variant: accuracy_of(need) for need in needs}
+    quality = qualities(needs)
     profile_of = {device.pk: device.profile_id for device in devices}
     choices: dict[int | None, Choice] = {None: Choice(None)}
     for key, capacity in capacities_of(profile_of.values()).items():
         if key is not None:
-            choices[key] = _choose(needs, capacity, accuracy, variants)
+            choices[key] = _choose(needs, capacity, quality, variants)
     return {device: choices[profile] for device, profile in profile_of.items()}
 
 
@@ -97,10 +98,10 @@ def deliverable(variants: QuerySet[Variant]) -> QuerySet[Variant]:
 def _choose(
     needs: Sequence[Need],
     capacity: Capacity,
-    accuracy: Mapping[str, float | None],
+    quality: Mapping[str, float | None],
     variants: Mapping[str, Variant],
 ) -> Choice:
-    ranked = tuple(rank((assess(need, capacity) for need in needs), accuracy))
+    ranked = tuple(rank((assess(need, capacity) for need in needs), quality))
     fits = bool(ranked) and ranked[0].answer is Answer.FITS
     return Choice(variants[ranked[0].variant] if fits else None, ranked)
 

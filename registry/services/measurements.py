@@ -31,6 +31,7 @@ UNITS: Mapping[Metric, str] = {
     Metric.FRAME_RATE_HZ: "1/s",
     Metric.TOKENS_PER_S: "1/s",
     Metric.FIRST_TOKEN_MS: "ms",
+    Metric.R2: "1",
 }
 
 

@@ -41,6 +41,7 @@ METRICS: Mapping[str, tuple[Metric, Mapping[str, Decimal]]] = {
     "top5_accuracy": (Metric.TOP5_ACCURACY, _FRACTION),
     "auc": (Metric.AUC, _FRACTION),
     "score": (Metric.SCORE, _FRACTION),
+    "r2": (Metric.R2, _FRACTION),
     "macs": (Metric.MACS, _COUNT),
     "parameters": (Metric.PARAMETERS, _COUNT),
     "angular_error": (Metric.ANGULAR_ERROR_DEG, {"deg": Decimal(1)}),

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ontology.facts import Answer, Constraint, Figure, Metric, Need, Reason, Status, Verdict
-from ontology.matching import accuracy_of, assess, explain, match_all, rank, restrict
+from ontology.matching import (
+    accuracy_of,
+    assess,
+    explain,
+    match_all,
+    qualities,
+    quality_of,
+    rank,
+    restrict,
+)
 from ontology.matching.columns import CapacityColumns
 from ontology.matching.fitting import FittingIndex
 from ontology.matching.population import FleetIndex, Population
@@ -75,6 +84,19 @@ def test_accuracy_is_the_variants_own_not_one_boards():
     published = Figure(Metric.ACCURACY, 0.9, Status.PUBLISHED)
     assert accuracy_of(Need("v", figures=(on_a_board, published))) == 0.9
     assert accuracy_of(Need("v", figures=(on_a_board,))) is None
+
+
+def test_networks_are_compared_by_one_measure_and_never_across_two():
+    def judged(name: str, *figures: tuple[Metric, float]) -> Need:
+        return Need(name, figures=tuple(Figure(m, v, Status.MEASURED) for m, v in figures))
+
+    one, two = judged("one", (Metric.R2, 0.9)), judged("two", (Metric.R2, -0.5))
+    assert qualities([one, two]) == {"one": 0.9, "two": -0.5}
+    right = judged("right", (Metric.R2, 0.2), (Metric.ACCURACY, 0.6))
+    assert qualities([one, right]) == {"one": None, "right": 0.6}
+    assert [quality_of(each) for each in (one, right, Need("none"))] == [0.9, 0.6, None]
+    assert accuracy_of(one) is None
+    assert qualities([Need("none")]) == {"none": None}
 
 
 def test_reasons_read_as_sentences():

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from ontology.facts import Metric
 from orchestrator.compression.evaluation import Floats
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search import catalogue, engine
@@ -45,6 +46,7 @@ class Dense(nn.Module):
 
 
 class SizesTask:
+    measure = Metric.ACCURACY
     space: Space = {"width": Whole(2, 60), "origin": OneOf(("scratch", "pruned"))}
 
     def starts(self) -> Sequence[Choice]:
@@ -76,7 +78,7 @@ class SizesBench:
     ) -> None:
         raise AssertionError("by calibration nothing is lost")
 
-    def accuracy(self, model: bytes) -> float:
+    def score(self, model: bytes) -> float:
         return accuracy_of(describe(model).outputs[0].shape[-1])
 
 
@@ -91,10 +93,12 @@ def convert(network: nn.Module, calibration: Floats, rule: RangeRule) -> bytes:
     return small_network(INPUTS, network.width, network.seed)
 
 
-def use_task(monkeypatch: pytest.MonkeyPatch) -> None:
+def use_task(monkeypatch: pytest.MonkeyPatch, measure: Metric = Metric.ACCURACY) -> None:
     """Put the task into the catalogue, and nothing behind MLflow's door."""
-    entry = TaskEntry(TASK, "sizes, for tests", "made up", (), f"{__name__}:SizesTask")
+    place = f"{__name__}:SizesTask"
+    entry = TaskEntry(TASK, "sizes, for tests", "made up", (), place, measure=measure)
     monkeypatch.setitem(catalogue.TASKS, TASK, entry)
+    monkeypatch.setattr(SizesTask, "measure", measure)
     monkeypatch.setattr(engine, "convert_int8", convert)
     monkeypatch.setattr(
         "orchestrator.services.compression.log_release",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ontology.facts import Answer, Capacity, Constraint, Limits, Need, RuntimeId, SensorNeed
+from ontology.facts import Answer, Capacity, Constraint, Limits, Metric, Need, RuntimeId, SensorNeed
 from orchestrator.policy.budgets import (
     ALWAYS,
     Budget,
@@ -17,7 +17,7 @@ from orchestrator.policy.budgets import (
     standing,
     standings,
 )
-from orchestrator.policy.footprints import YARDSTICK, Footprint
+from orchestrator.policy.footprints import YARDSTICK, Footprint, quality
 
 CAMERA = (SensorNeed("camera", None, (8, 8, 1)),)
 
@@ -36,7 +36,8 @@ def budget(slot: int, arena: int, name: str = "board", **more) -> Budget:
     return Budget((name,), capacity, **more)
 
 
-def need(name: str, flash: int, arena: int, accuracy: float | None = None, **more) -> Need:
+def need(name: str, flash: int, arena: int, score: float | None = None, **more) -> Need:
+    measure = more.pop("measure", Metric.ACCURACY)
     said = {"operators": {"CONV_2D": 3}, "latency_ms": {YARDSTICK.slug: 4.0}, **more}
     sensors = said.pop("sensors", ())
     footprint = Footprint(
@@ -47,7 +48,8 @@ def need(name: str, flash: int, arena: int, accuracy: float | None = None, **mor
         **said,
     )
     assert Footprint.from_json(footprint.as_json()) == footprint
-    return footprint.need(name, sensors, accuracy)
+    known = None if score is None else quality(measure, score)
+    return footprint.need(name, sensors, known)
 
 
 def test_the_most_accurate_that_fits_serves() -> None:
@@ -58,7 +60,7 @@ def test_the_most_accurate_that_fits_serves() -> None:
         need("huge", 200, 90, 0.99),
     ]
     found = standing(budget(100, 100), candidates, candidates[0])
-    assert (found.reach, found.candidate, found.accuracy) == (Reach.SERVED, "best", 0.9)
+    assert (found.reach, found.candidate, found.score) == (Reach.SERVED, "best", 0.9)
 
 
 def test_what_the_smallest_fails_is_out_of_reach_with_the_least_known_need_and_the_gap() -> None:
@@ -88,8 +90,25 @@ def test_an_accuracy_that_nobody_reaches_is_told_with_the_best_known() -> None:
     asked = budget(100, 100, limits=Limits(accuracy=0.95))
     found = standing(asked, candidates, candidates[0])
     assert found.reach is Reach.NOT_FOUND
-    (gap,) = [gap for gap in found.gaps if gap.constraint is Constraint.ACCURACY]
-    assert (gap.need, gap.have) == (0.95, 0.85)
+    (gap,) = found.gaps
+    assert (gap.constraint, gap.need, gap.have) == (Metric.ACCURACY, 0.95, 0.85)
+
+
+def test_a_least_score_is_of_the_measure_that_the_task_is_judged_by() -> None:
+    asked = budget(100, 100, limits=Limits(accuracy=0.5, measure=Metric.R2))
+    good, poor = (need(name, 10, 10, r2, measure=Metric.R2) for name, r2 in (("a", 0.7), ("b", -2)))
+    foreign = need("c", 10, 10, 0.99)  # an accuracy, which is no R2
+    found = standing(asked, [good, poor, foreign], None)
+    assert (found.candidate, found.score) == ("a", 0.7)
+    (gap,) = standing(asked, [poor], None).gaps
+    assert (gap.constraint, gap.have) == (Metric.R2, -2)
+    assert gap.sentence == "R2: 0.5 is asked for, -2 is the best known"
+
+
+def test_without_a_least_score_a_poor_one_serves_rather_than_none() -> None:
+    asked = budget(100, 100, limits=Limits(measure=Metric.R2))
+    poor, worse = (need(name, 10, 10, r2, measure=Metric.R2) for name, r2 in (("a", -1), ("b", -2)))
+    assert standing(asked, [worse, poor], None).candidate == "a"
 
 
 def test_a_latency_limit_counts_and_an_unknown_latency_serves_nobody() -> None:
@@ -129,7 +148,7 @@ def test_a_budget_is_served_exactly_where_a_trained_candidate_fits(
     fitting = [a for flash, ram, a in found if a is not None and flash <= slot and ram <= arena]
     assert (result.reach is Reach.SERVED) == bool(fitting)
     if fitting:
-        assert result.accuracy == max(fitting)
+        assert result.score == max(fitting)
     else:
         assert result.gaps or any(asked.may_serve(each) for each in needs)
 

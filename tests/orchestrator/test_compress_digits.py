@@ -69,7 +69,7 @@ def test_a_search_serves_each_budget_no_worse_than_the_family_made_by_hand(monke
     (by_hand,) = build_family(family, lambda share, doing: None)
     served, beyond = search.standings()
     assert asked.may_serve(footprint_of(by_hand.data).need("nano", None))
-    assert (served.reach, served.accuracy >= by_hand.accuracy) == (Reach.SERVED, True)
+    assert (served.reach, served.score >= by_hand.accuracy) == (Reach.SERVED, True)
     (gap,) = beyond.gaps
     assert (beyond.reach, gap.constraint, gap.have) == (Reach.UNREACHABLE, Constraint.RAM, 768)
     smallest, nano, small = search.trials

@@ -58,7 +58,7 @@ def test_the_better_file_is_kept_and_says_how_it_came_to_be(losing) -> None:
     job = run(ordered(trials=3))
     assert job.status == JobStatus.SUCCEEDED, job.error
     row = the_trial(job)
-    assert (row.technique, row.accuracy) == (TECHNIQUE, accuracy_of(LOSING + 1))
+    assert (row.technique, row.score) == (TECHNIQUE, accuracy_of(LOSING + 1))
     assert row.params["calibrated_score"] == accuracy_of(LOSING)
     assert row.params["retrained_score"] == accuracy_of(LOSING + 1)
     (line,) = (line for line in job.log.splitlines() if f"trial {row.number}:" in line)
@@ -74,7 +74,7 @@ def test_the_better_file_is_kept_and_says_how_it_came_to_be(losing) -> None:
 def test_where_it_helps_nothing_the_calibrated_file_is_kept(losing, monkeypatch) -> None:
     monkeypatch.setattr(losing, "gained", -1)
     row = the_trial(run(ordered(trials=3)))
-    assert (row.technique, row.accuracy) == ("", accuracy_of(LOSING))
+    assert (row.technique, row.score) == ("", accuracy_of(LOSING))
     assert row.params["retrained_score"] == accuracy_of(LOSING - 1)
 
 
@@ -118,9 +118,9 @@ def test_a_digit_network_out_of_balance_is_mended_by_its_own_recipe(monkeypatch)
     budgets = [Budget(("any",), offered, asked=frozenset({Constraint.FLASH, Constraint.RAM}))]
     search = Search(DigitTask(), budgets, None, SearchLimits(0, 9, 3600))
     _, mended = islice(search.run([], lambda share, doing: None), 2)
-    assert mended.float_accuracy - mended.params["calibrated_score"] > 0.01
-    assert mended.accuracy == mended.params["retrained_score"]
-    assert mended.accuracy > mended.params["calibrated_score"]
+    assert mended.float_score - mended.params["calibrated_score"] > 0.01
+    assert mended.score == mended.params["retrained_score"]
+    assert mended.score > mended.params["calibrated_score"]
     assert mended.technique == TECHNIQUE
 
 

@@ -44,7 +44,7 @@ def test_each_profile_is_served_or_told_what_is_missing(fleet) -> None:
     assert job.status == JobStatus.SUCCEEDED, job.error
     found = by_board(job)
     assert found["board-roomy"]["reach"] == "served"
-    assert found["board-roomy"]["accuracy"] == accuracy_of(60)
+    assert found["board-roomy"]["score"] == accuracy_of(60)
     assert found["board-snug"]["reach"] == "served"
     cramped = found["board-cramped"]
     assert (cramped["reach"], cramped["variant"]) == ("unreachable", None)
@@ -97,7 +97,7 @@ def test_who_only_the_smallest_serves_gets_the_smallest(monkeypatch) -> None:
 def test_the_search_goes_on_where_its_worker_was_killed(fleet, monkeypatch) -> None:
     """The lease runs out, another worker takes the job: finished trials are not repeated."""
     whole = run(ordered())
-    expected = list(whole.trials.values_list("choice", "accuracy"))
+    expected = list(whole.trials.values_list("choice", "score"))
     trained.clear()
     job = ordered()
     convert, died = engine.convert_int8, []
@@ -115,7 +115,7 @@ def test_the_search_goes_on_where_its_worker_was_killed(fleet, monkeypatch) -> N
     Job.objects.filter(pk=job.pk).update(lease_until=job.created_at)
     job = run(job)
     assert job.status == JobStatus.SUCCEEDED, job.error
-    assert list(job.trials.values_list("choice", "accuracy")) == expected
+    assert list(job.trials.values_list("choice", "score")) == expected
     assert trained[: len(before)] == before
     assert len(trained) == job.trials.filter(state="trained").count()
     assert job.attempts == 2

@@ -48,7 +48,7 @@ def test_a_network_out_of_balance_is_trained_for_int8(trained: DigitNetwork) -> 
     assert file.of_network == pytest.approx(before, abs=0.01)
     assert file.of_network - file.calibrated > 0.01
     assert file.trained is not None and file.trained > file.calibrated
-    assert file.accuracy == evaluate(file.data, split.held_out).accuracy
+    assert file.score == evaluate(file.data, split.held_out).accuracy
     graph = parse(file.data).main
     assert {graph.tensors[end].dtype for end in graph.inputs + graph.outputs} == {"INT8"}
     assert all(torch.equal(weights[name], value) for name, value in trained.state_dict().items())

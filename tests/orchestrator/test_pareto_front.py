@@ -15,7 +15,7 @@ points = st.lists(
     st.builds(
         Point,
         name=st.just(""),
-        accuracy=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
+        score=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
         flash_bytes=costs,
         ram_bytes=st.none() | costs,
         latency_ms=st.none() | costs.map(float),
@@ -25,7 +25,7 @@ points = st.lists(
 
 
 def named(point: Point, name: str) -> Point:
-    return Point(name, point.accuracy, point.flash_bytes, point.ram_bytes, point.latency_ms)
+    return Point(name, point.score, point.flash_bytes, point.ram_bytes, point.latency_ms)
 
 
 @given(points)
@@ -56,7 +56,7 @@ def test_a_front_is_its_own_front(found: list[Point]) -> None:
 def test_the_most_accurate_and_the_smallest_are_on_it(found: list[Point]) -> None:
     kept = front(found)
     if found:
-        assert max(p.accuracy for p in kept) == max(p.accuracy for p in found)
+        assert max(p.score for p in kept) == max(p.score for p in found)
         assert min(p.flash_bytes for p in kept) == min(p.flash_bytes for p in found)
 
 
@@ -75,7 +75,7 @@ def test_domination_is_a_strict_order(found: list[Point]) -> None:
 def test_the_steps_of_a_plot_rise(found: list[Point]) -> None:
     steps = best_per_flash(found)
     assert all(a.flash_bytes < b.flash_bytes for a, b in zip(steps, steps[1:], strict=False))
-    assert all(a.accuracy < b.accuracy for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a.score < b.score for a, b in zip(steps, steps[1:], strict=False))
 
 
 def test_a_figure_that_is_not_known_beats_none_that_is() -> None:

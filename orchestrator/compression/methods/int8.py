@@ -53,7 +53,7 @@ class Int8File:
     trained: float | None
 
     @property
-    def accuracy(self) -> float:
+    def score(self) -> float:
         """The file's own."""
         return self.calibrated if self.trained is None else max(self.calibrated, self.trained)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ontology.facts import SensorNeed
+from ontology.facts import Metric, SensorNeed
 
 if TYPE_CHECKING:  # torch takes seconds to load: only a worker does, inside the job
     from orchestrator.compression.search.task import SearchTask
@@ -17,8 +17,9 @@ if TYPE_CHECKING:  # torch takes seconds to load: only a worker does, inside the
 class TaskEntry:
     """What is known of a task without loading it.
 
-    `title` is what models that solve it have as their task; `place` is module:class, which may
-    take the name of a network of the zoo.
+    `title` is what models that solve it have as their task: of two of one title the first is meant
+    where nobody names one. `measure` is what its networks are judged by; `place` is module:class,
+    which may take the name of a network of the zoo.
     """
 
     name: str
@@ -27,6 +28,7 @@ class TaskEntry:
     sensors: tuple[SensorNeed, ...] | None
     place: str
     network: str = ""
+    measure: Metric = Metric.ACCURACY
 
     @property
     def sensor_rows(self) -> list[dict[str, Any]] | None:
@@ -46,9 +48,15 @@ class TaskEntry:
         return task
 
 
-def _of_zoo(name: str, title: str, data_source: str, sensors: tuple[SensorNeed, ...]) -> TaskEntry:
+def _of_zoo(
+    name: str,
+    title: str,
+    data_source: str,
+    sensors: tuple[SensorNeed, ...],
+    measure: Metric = Metric.ACCURACY,
+) -> TaskEntry:
     place = "orchestrator.compression.search.zoo_task:ZooTask"
-    return TaskEntry(name, title, data_source, sensors, place, network=name)
+    return TaskEntry(name, title, data_source, sensors, place, network=name, measure=measure)
 
 
 _SPEECH = (
@@ -56,8 +64,16 @@ _SPEECH = (
     " https://github.com/Jakobovski/free-spoken-digit-dataset"
 )
 _MICROPHONE = (SensorNeed("microphone", 8000, None),)
-_EACH_MINUTE_HZ = 1 / 60
-
+_DIGITS = (
+    "UCI, Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998), in"
+    " scikit-learn's package"
+)
+_SMALL_IMAGE = SensorNeed("camera", None, (8, 8, 1))
+_OCCUPANCY = (
+    "UCI data set 357, Occupancy Detection (L. Candanedo, 2016),"
+    " https://archive.ics.uci.edu/dataset/357/occupancy+detection"
+)
+_ROOM = tuple(SensorNeed(kind, 1 / 60) for kind in ("temperature", "humidity", "light", "gas"))
 
 TASKS: Mapping[str, TaskEntry] = {
     entry.name: entry
@@ -66,17 +82,25 @@ TASKS: Mapping[str, TaskEntry] = {
             name="digits",
             title="handwritten digits, 8x8 grey images",
             data_source="scikit-learn handwritten digits (UCI optdigits, CC BY 4.0)",
-            sensors=(SensorNeed("camera", None, (8, 8, 1)),),
+            sensors=(_SMALL_IMAGE,),
             place="orchestrator.compression.search.digit_task:DigitTask",
         ),
+        _of_zoo("sine", "the sine of an angle", "computed", (), Metric.R2),
+        _of_zoo("digit-cnn", "handwritten digits, 8x8 grey images", _DIGITS, (_SMALL_IMAGE,)),
         _of_zoo("ds-cnn", "spoken digits as keywords, one second of sound", _SPEECH, _MICROPHONE),
         _of_zoo("tiny-transformer", "spoken digits, one second of sound", _SPEECH, _MICROPHONE),
         _of_zoo(
             "cct-2-3x2",
             "handwritten digits, 32x32 colour images",
-            "UCI, Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998), in"
-            " scikit-learn's package, enlarged and coloured",
+            f"{_DIGITS}, enlarged and coloured",
             (SensorNeed("camera", None, (32, 32, 3)),),
+        ),
+        _of_zoo(
+            "dft-gaze",
+            "where an eye looks, 32x64 colour images",
+            "drawn by the product",
+            (SensorNeed("camera", None, (32, 64, 3)),),
+            Metric.R2,
         ),
         _of_zoo(
             "gesture-cnn",
@@ -87,12 +111,15 @@ TASKS: Mapping[str, TaskEntry] = {
         _of_zoo(
             "presence-mlp",
             "presence in a room by temperature, humidity, light and carbon dioxide",
-            "UCI data set 357, Occupancy Detection (L. Candanedo, 2016),"
-            " https://archive.ics.uci.edu/dataset/357/occupancy+detection",
-            tuple(
-                SensorNeed(kind, _EACH_MINUTE_HZ)
-                for kind in ("temperature", "humidity", "light", "gas")
-            ),
+            _OCCUPANCY,
+            _ROOM,
+        ),
+        _of_zoo(
+            "anomaly-autoencoder",
+            "somebody in a room that should be empty, by room sensors",
+            _OCCUPANCY,
+            _ROOM,
+            Metric.AUC,
         ),
     )
 }

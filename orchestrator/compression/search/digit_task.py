@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 from torch import nn
 
+from ontology.facts import Metric
 from orchestrator.compression.digits import load_split
 from orchestrator.compression.evaluation import Floats, evaluate
 from orchestrator.compression.family import Recipe, Scratch, digit_family
@@ -46,6 +47,7 @@ class DigitTask:
     """Handwritten digits."""
 
     space = SPACE
+    measure = Metric.ACCURACY
 
     def starts(self) -> Sequence[Choice]:
         """The family made by hand, in its order."""
@@ -107,7 +109,7 @@ class DigitBench:
         epochs = further_epochs(int(choice["epochs"]))
         self._fit(network, choice, FitConfig(epochs=epochs), seed, on_epoch)
 
-    def accuracy(self, model: bytes) -> float:
+    def score(self, model: bytes) -> float:
         """On the 540 images held out."""
         return evaluate(model, self._split.held_out).accuracy
 

@@ -142,8 +142,9 @@ class Search:
             choice=choice,
             state=TrialState.TRAINED,
             footprint=self._footprint(file.data, choice),
-            accuracy=file.accuracy,
-            float_accuracy=made.float_accuracy,
+            measure=self._task.measure,
+            score=file.score,
+            float_score=made.float_score,
             technique=technique_of(made, file),
             params={**made.params, **params_of(file)},
             data=file.data,
@@ -164,8 +165,8 @@ class Search:
             made.network,
             convert=lambda network: convert_int8(network, bench.calibration, bench.ranges(choice)),
             train=train,
-            of_network=lambda network: made.float_accuracy,
-            of_file=bench.accuracy,
+            of_network=lambda network: made.float_score,
+            of_file=bench.score,
         )
 
     def _seed(self, choice: Choice) -> int:
@@ -198,5 +199,5 @@ def _patches(budgets: Sequence[Budget]) -> Space:
 def _in_turn(standings: Sequence[Standing], number: int) -> Standing:
     """Whom a trial is for: every second one for whoever is served worst, the others in turn."""
     if number % 2:
-        return min(standings, key=lambda each: each.accuracy or 0.0)
+        return min(standings, key=lambda each: each.score or 0.0)
     return standings[number // 2 % len(standings)]

@@ -61,7 +61,7 @@ def _ask(
             optuna.trial.create_trial(
                 params=dict(trial.choice),
                 distributions=distributions,
-                value=trial.accuracy or 0.0,
+                value=trial.score or 0.0,
                 constraints=excess(budget, trial.need(sensors)),
             )
         )

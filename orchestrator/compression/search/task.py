@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from ontology.facts import Metric
 from orchestrator.compression.evaluation import Floats
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, Space
@@ -20,10 +21,10 @@ OnEpoch = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A network that has learnt, its accuracy before quantization, and how it was made."""
+    """A network that has learnt, its score before quantization, and how it was made."""
 
     network: nn.Module
-    float_accuracy: float
+    float_score: float
     technique: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,14 +59,18 @@ class Workbench(Protocol):
         that; shorter than the first training.
         """
 
-    def accuracy(self, model: bytes) -> float:
-        """What the int8 file itself gets right of inputs that no weight was fitted to."""
+    def score(self, model: bytes) -> float:
+        """How well the int8 file itself does on inputs that no weight was fitted to."""
 
 
 class SearchTask(Protocol):
-    """A task: its space, choices known to be good, and the smallest of all."""
+    """A task: its space, choices known to be good, and the smallest of all.
+
+    `measure` is what its scores are: one of QUALITIES, where more is better.
+    """
 
     space: Space
+    measure: Metric
 
     def starts(self) -> Sequence[Choice]:
         """Choices to try first, in this order: a start's place is its seed."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ontology.facts import Need, SensorNeed
+from ontology.facts import Metric, Need, SensorNeed
 from orchestrator.compression.search.choices import Choice
-from orchestrator.policy.footprints import Footprint
+from orchestrator.policy.footprints import Footprint, quality
 
 if TYPE_CHECKING:  # what is finished is read without torch
     from orchestrator.compression.methods.int8 import Int8File
@@ -32,7 +32,7 @@ class TrialState(StrEnum):
 class Trial:
     """One choice with what it needs; `data` is the int8 file of a trained one.
 
-    Accuracies are fractions: the file's own on held-out data, and its network's before
+    Scores are by the task's `measure`: the file's own on held-out data, and its network's before
     quantization.
     """
 
@@ -41,8 +41,9 @@ class Trial:
     state: TrialState
     footprint: Footprint
     seconds: float
-    accuracy: float | None = None
-    float_accuracy: float | None = None
+    measure: Metric = Metric.ACCURACY
+    score: float | None = None
+    float_score: float | None = None
     technique: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     data: bytes = b""
@@ -54,7 +55,8 @@ class Trial:
 
     def need(self, sensors: tuple[SensorNeed, ...] | None) -> Need:
         """In the vocabulary of matching, under the trial's own name."""
-        return self.footprint.need(self.name, sensors, self.accuracy)
+        known = None if self.score is None else quality(self.measure, self.score)
+        return self.footprint.need(self.name, sensors, known)
 
 
 def technique_of(made: Trained, file: Int8File) -> str:

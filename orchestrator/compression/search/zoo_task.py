@@ -1,4 +1,4 @@
-"""Any classifier of the zoo as a space: its width, how it is taught, how it is quantized."""
+"""Any network of the zoo as a space: its width, how it is taught, how it is quantized."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from ontology.facts import Metric
 from orchestrator.compression.datasets.samples import DataSet, Floats
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole
 from orchestrator.compression.search.task import OnEpoch, Trained, further_epochs
-from orchestrator.compression.soft_targets import SoftTargets
+from orchestrator.compression.soft_targets import SoftTargets, TaughtValues
 from orchestrator.compression.zoo.entries import zoo_entry
 from orchestrator.compression.zoo.entry import ZooEntry
 from orchestrator.compression.zoo.training import fit, float_score, int8_score, trained
@@ -30,6 +31,7 @@ class ZooTask:
 
     def __init__(self, name: str) -> None:
         self._entry = zoo_entry(name)
+        self.measure = Metric(self._entry.goal.measure.lower())
         epochs = self._entry.recipe.epochs
         self.space: Space = {
             "width": _WIDTHS,
@@ -99,7 +101,7 @@ class ZooBench:
         entry = self._teaching(choice, on_epoch)
         fit(network, entry, self._split.train, seed, epochs=epochs, on_epoch=on_epoch)
 
-    def accuracy(self, model: bytes) -> float:
+    def score(self, model: bytes) -> float:
         """Of the int8 file, on what was held out."""
         return int8_score(model, self._entry, self._split.held_out)
 
@@ -107,7 +109,10 @@ class ZooBench:
         """The entry as its networks are to be trained: taught, where the choice says so."""
         if choice["origin"] != "distilled":
             return self._entry
-        return _taught(self._entry, SoftTargets(self._published_network(on_epoch)))
+        teacher = self._published_network(on_epoch)
+        if self._entry.data.classes:
+            return _taught(self._entry, SoftTargets(teacher))
+        return _taught(self._entry, TaughtValues(teacher))
 
     def _published_network(self, on_epoch: OnEpoch) -> nn.Module:
         """Trained once, with the seed of the first start."""
@@ -125,7 +130,7 @@ class ZooBench:
 class _Taught:
     """An entry's own variation and loss, with a teacher that sees what the student sees."""
 
-    def __init__(self, entry: ZooEntry, soft: SoftTargets) -> None:
+    def __init__(self, entry: ZooEntry, soft: SoftTargets | TaughtValues) -> None:
         self._entry, self._soft = entry, soft
         self._seen = torch.empty(0)
 
@@ -137,7 +142,7 @@ class _Taught:
         return self._soft.blend(self._entry.goal.loss(answers, targets), self._seen, answers)
 
 
-def _taught(entry: ZooEntry, soft: SoftTargets) -> ZooEntry:
+def _taught(entry: ZooEntry, soft: SoftTargets | TaughtValues) -> ZooEntry:
     taught = _Taught(entry, soft)
     return replace(entry, vary=taught.vary, goal=replace(entry.goal, loss=taught.loss))
 

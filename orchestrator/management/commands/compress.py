@@ -10,9 +10,9 @@ from rich.table import Table
 
 from orchestrator.management.job_console import see_through
 from orchestrator.models import Job
-from orchestrator.policy.budgets import Standing
+from orchestrator.policy.measures import WORDS
 from orchestrator.services.compression_orders import RUNTIMES, Order, OrderError, order_compression
-from orchestrator.services.compression_outcomes import outcome_of
+from orchestrator.services.compression_outcomes import Outcome, outcome_of
 from registry.management.arguments import size
 from registry.management.tables import rendered
 from registry.management.writing_command import WritingCommand
@@ -22,6 +22,9 @@ _OPTIONS = (
     *("task", "ram_bytes", "flash_bytes", "kernels", "runtime", "max_latency_ms", "min_accuracy"),
     *("seed", "trials", "seconds"),
 )
+
+
+LEAST = "a fraction; the least R2 or AUC where its task is judged by that"
 
 
 class Command(WritingCommand):
@@ -40,7 +43,7 @@ class Command(WritingCommand):
         parser.add_argument("--kernels", default="cmsis_nn", help="of a board, or beside --ram")
         parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="beside --ram")
         parser.add_argument("--max-latency", dest="max_latency_ms", type=float, metavar="MS")
-        parser.add_argument("--min-accuracy", type=float, metavar="A", help="a fraction")
+        parser.add_argument("--min-accuracy", type=float, metavar="A", help=LEAST)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--trials", type=int, help="at most so many")
         parser.add_argument("--seconds", type=float, help="at most so many, of work")
@@ -65,7 +68,8 @@ class Command(WritingCommand):
         self._say_outcome(job)
 
     def _say_outcome(self, job: Job) -> None:
-        self.stdout.write(rendered(_table(outcome_of(job).standings)))
+        found = outcome_of(job)
+        self.stdout.write(found.problem or rendered(_table(found)))
         release = Release.objects.filter(pk=(job.result or {}).get("release") or 0).first()
         if release is None:
             raise CommandError(f"job {job.pk} found nothing to release")
@@ -73,11 +77,12 @@ class Command(WritingCommand):
         self.stdout.write(f"{release}: {count} variants; job {job.pk}, {job.trials.count()} trials")
 
 
-def _table(standings: tuple[Standing, ...]) -> Table:
-    table = Table("budget", "reach", "variant", "accuracy", "what is missing")
-    for each in standings:
-        accuracy = "" if each.accuracy is None else f"{each.accuracy:.4f}"
+def _table(found: Outcome) -> Table:
+    measure = "score" if found.measure is None else WORDS[found.measure]
+    table = Table("budget", "reach", "variant", measure, "what is missing")
+    for each in found.standings:
+        score = "" if each.score is None else f"{each.score:.4f}"
         gaps = "; ".join(gap.sentence for gap in each.gaps)
         reach = each.reach.value.replace("_", " ")
-        table.add_row(each.budget.name, reach, each.candidate, accuracy, gaps)
+        table.add_row(each.budget.name, reach, each.candidate, score, gaps)
     return table

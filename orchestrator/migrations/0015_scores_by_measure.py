@@ -1,0 +1,25 @@
+# Scores of trials are by what the task is judged by, which is not always an accuracy.
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('orchestrator', '0014_steps_without_indexes'),
+    ]
+
+    operations = [
+        migrations.RenameField('compressiontrial', 'accuracy', 'score'),
+        migrations.RenameField('compressiontrial', 'float_accuracy', 'float_score'),
+        migrations.AlterField(
+            model_name='compressiontrial',
+            name='score',
+            field=models.FloatField(help_text="Of the int8 file, by the task's measure", null=True),
+        ),
+        migrations.AlterField(
+            model_name='compressiontrial',
+            name='float_score',
+            field=models.FloatField(help_text='Of its network, before quantization', null=True),
+        ),
+    ]
