@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -12,16 +13,16 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminTextInputWidget,
-)
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from orchestrator.admin.confirmation import ask_first
+from orchestrator.admin.form_fields import count, line, number
+from orchestrator.compression.search.catalogue import TASKS
 from orchestrator.models import CompressionOffer, CompressionTrial, Job
 from orchestrator.services import compression_offers
+from orchestrator.services.compression_budgets import EVERYBODY
 from orchestrator.services.compression_orders import (
+    RUNTIMES,
     Order,
     OrderError,
     OutOfScope,
@@ -29,35 +30,50 @@ from orchestrator.services.compression_orders import (
 )
 from registry.admin.columns import bytes_text, joined, link_to
 from registry.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from registry.footprint.kernels.table import KERNEL_SETS
+from registry.models import BoardType, Fleet, RegisteredModel
 
 _ORDER_PAGE = "orchestrator/compress.html"
-_TEXT, _WHOLE = UnfoldAdminTextInputWidget, UnfoldAdminIntegerFieldWidget
 
 
-def _real() -> UnfoldAdminDecimalFieldWidget:
-    """A browser takes whole numbers alone where nothing else is said."""
-    return UnfoldAdminDecimalFieldWidget(attrs={"step": "any"})
+def _select(label: str, help_text: str, empty: str, values: Iterable[str]) -> forms.ChoiceField:
+    """One of these, as they are when the page is shown, or what is meant by nothing chosen."""
+
+    def choices() -> list[tuple[str, str]]:
+        return [("", empty), *((each, each) for each in values)]
+
+    widget = UnfoldAdminSelectWidget()
+    return forms.ChoiceField(
+        label=label, help_text=help_text, choices=choices, required=False, widget=widget
+    )
 
 
 class OrderForm(forms.Form):
     """One of a fleet, a board, RAM and flash; what is left empty is the installation's default."""
 
-    model = forms.CharField(max_length=120, widget=_TEXT, help_text="It gets a new release")
-    task = forms.CharField(required=False, widget=_TEXT, help_text="Default: as it was trained")
-    fleet = forms.CharField(required=False, widget=_TEXT, help_text="Its slug; all: every device")
-    board = forms.CharField(required=False, widget=_TEXT, help_text="Of the catalogue")
-    ram_bytes = forms.IntegerField(required=False, widget=_WHOLE, label="RAM, bytes")
-    flash_bytes = forms.IntegerField(required=False, widget=_WHOLE, label="Flash, bytes")
-    max_latency_ms = forms.FloatField(required=False, widget=_real(), label="At most, milliseconds")
-    min_accuracy = forms.FloatField(
-        required=False,
-        widget=_real(),
-        label="Accuracy at least",
-        help_text="Where its task is judged by R2 or AUC, that",
+    model = forms.CharField(
+        max_length=120, widget=line(list="models"), help_text="It gets a new release"
     )
-    seed = forms.IntegerField(required=False, widget=_WHOLE)
-    trials = forms.IntegerField(required=False, widget=_WHOLE)
-    seconds = forms.FloatField(required=False, widget=_real())
+    task = _select("Task", "How it is trained", "As it was trained", TASKS)
+    fleet = forms.CharField(
+        required=False, widget=line(list="fleets"), help_text="Its slug; all: every device"
+    )
+    board = forms.CharField(
+        required=False, widget=line(list="boards"), help_text="A bare board of the catalogue"
+    )
+    ram_bytes = count("RAM, bytes", "With flash, of no board in particular", required=False)
+    flash_bytes = count("Flash, bytes", "For the file", required=False)
+    kernels = _select("Kernels", "Of a board, or beside RAM and flash", "cmsis_nn", KERNEL_SETS)
+    runtime = _select("Runtime", "Beside RAM and flash", RUNTIMES[0], RUNTIMES[1:])
+    max_latency_ms = number("Latency at most", "Milliseconds", required=False)
+    min_accuracy = number(
+        "Accuracy at least",
+        "A fraction; where its task is judged by R2 or AUC, the least of that",
+        required=False,
+    )
+    seed = count("Seed", "Another one makes another search", required=False)
+    trials = count("Trials", "At most so many", required=False)
+    seconds = number("Seconds", "At most so many, of work", required=False)
 
     def job(self, request: HttpRequest) -> Job | None:
         """The ordered job; None, with the reason at the field, where the order cannot be."""
@@ -67,7 +83,7 @@ class OrderForm(forms.Form):
         try:
             return order_compression(Order(**given), request.user)
         except OrderError as error:
-            self.add_error(error.field if error.field in self.fields else None, f"{error}.")
+            self.add_error(error.field if error.field in self.fields else None, error.sentence)
         except OutOfScope as error:
             self.add_error("fleet", str(error))
         return None
@@ -86,13 +102,23 @@ def order_page(pages: ModelAdmin, request: HttpRequest) -> HttpResponse:
         request.audit_refusal = problems  # type: ignore[attr-defined]  # for the audit trail
     back = reverse("admin:orchestrator_job_changelist")
     said = {"title": "Compress a model", "form": form, "back": back, "opts": pages.opts}
-    page = {**pages.admin_site.each_context(request), **said}
+    page = {**pages.admin_site.each_context(request), **said, **_known()}
     return TemplateResponse(request, _ORDER_PAGE, page)
+
+
+def _known() -> dict[str, Any]:
+    """What the fields offer while one types."""
+    own = RegisteredModel.objects.filter(reference=False)
+    return {
+        "models": sorted({*own.values_list("name", flat=True), *TASKS}),
+        "fleets": [EVERYBODY, *Fleet.objects.values_list("slug", flat=True)],
+        "boards": BoardType.objects.values_list("slug", flat=True),
+    }
 
 
 class TrialInline(ReadOnlyInline):
     model = CompressionTrial
-    fields = ["number", "state", "scored", "flash", "arena", "technique", "chosen", "seconds"]
+    fields = ["number", "state", "scored", "flash", "arena", "technique", "chosen", "took"]
     verbose_name_plural = "trials"
 
     @display(description="Score")
@@ -106,6 +132,10 @@ class TrialInline(ReadOnlyInline):
     @display(description="Arena at most")
     def arena(self, trial: CompressionTrial) -> str:
         return bytes_text(max(trial.footprint["arena_bytes"].values(), default=None))
+
+    @display(description="Seconds")
+    def took(self, trial: CompressionTrial) -> str:
+        return f"{trial.seconds:.1f}"
 
     @display(description="Choice")
     def chosen(self, trial: CompressionTrial) -> str:

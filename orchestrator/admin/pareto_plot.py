@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from orchestrator.policy.pareto import Point
 
 _WIDTH, _HEIGHT = 300, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 14, 38
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 18, 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,12 @@ def pareto_plot(points: Sequence[Point], released: Collection[str], measure: str
     ]
     return format_html(
         '<svg role="img" aria-label="{} against flash, RAM and latency"'
-        ' viewBox="0 0 {} {}" width="100%" font-size="10" fill="currentColor">{}</svg>',
+        ' viewBox="0 0 {} {}" width="100%" font-size="10" fill="currentColor">'
+        '<text x="2" y="9">{}</text>{}</svg>',
         measure,
         _WIDTH * len(_AXES),
         _HEIGHT,
+        measure,
         SafeString("".join(panels)),
     )
 

@@ -68,7 +68,7 @@ class CompressionViewSet(viewsets.ReadOnlyModelViewSet[Job]):
         try:
             job = order_compression(said.order(), request.user)
         except OrderError as error:
-            raise ValidationError({error.field: [f"{error}."]}) from error
+            raise ValidationError({error.field: [error.sentence]}) from error
         except OutOfScope as error:
             raise PermissionDenied(str(error)) from error
         return Response(CompressionDetailSerializer(job).data, status=status.HTTP_201_CREATED)

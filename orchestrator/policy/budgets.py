@@ -80,6 +80,8 @@ class Gap:
     def sentence(self) -> str:
         """For people."""
         need, have = _listed(self.need), _listed(self.have)
+        if self.need is None:
+            return f"{self.constraint.value}: what it needs is not known there, there is {have}"
         if self.missing is None:
             return f"{self.constraint.value}: needs {need}, has {have}"
         if isinstance(self.constraint, Metric):

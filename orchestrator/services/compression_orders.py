@@ -37,6 +37,11 @@ class OrderError(ValueError):
         self.field = field
         super().__init__(problem)
 
+    @property
+    def sentence(self) -> str:
+        """With the stop at its end."""
+        return str(self) if str(self).endswith("?") else f"{self}."
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from device_firmware_sim.fleet import default_fleet
 from device_firmware_sim.td import thing_description
-from registry.models import CapabilityProfile, Device, Fleet, Release
+from registry.models import CapabilityProfile, Device, Fleet, Release, Variant
 from registry.services.inventory import accept_device
 from registry.services.matching import choose_variants
 from registry.services.things import describe_device
@@ -72,19 +72,25 @@ def enrol_fleet(count: int, seed: int) -> Fleet:
     return fleet
 
 
-def best_by_profile(release: Release) -> dict[str, Any]:
-    """Board and digest of each profile to the accuracy of what a rollout would choose, or None."""
+def best_by_profile(release: Release) -> dict[str, Variant | None]:
+    """Board and digest of each profile to what a rollout would choose for it."""
     devices = list(Device.objects.exclude(profile=None))
     chosen = choose_variants(release, devices)
-    names = {
-        row.pk: f"{row.board.slug} {row.digest[:8]}" for row in CapabilityProfile.objects.all()
-    }
-    found = {}
-    for device in devices:
-        variant = chosen[device.pk].variant
-        found[names[device.profile_id]] = (
-            None
-            if variant is None
-            else variant.measurements.filter(metric="accuracy").latest("pk").value
-        )
-    return found
+    rows = CapabilityProfile.objects.select_related("board")
+    names = {row.pk: f"{row.board.slug} {row.digest[:8]}" for row in rows}
+    return {names[device.profile_id]: chosen[device.pk].variant for device in devices}
+
+
+def file_of(variant: Variant | None) -> dict[str, Any] | None:
+    """Accuracy, size and technique of a variant."""
+    if variant is None:
+        return None
+    accuracy = variant.measurements.filter(metric="accuracy").latest("pk").value
+    size = variant.delivered.size_bytes
+    return {"accuracy": accuracy, "bytes": size, "technique": variant.technique}
+
+
+def accuracy_of(variant: Variant | None) -> float:
+    """0 where nothing fits."""
+    found = file_of(variant)
+    return 0.0 if found is None else float(found["accuracy"])

@@ -17,9 +17,11 @@ from orchestrator.compression.search.catalogue import TASKS
 from orchestrator.compression.search.choices import OneOf, Whole, checked
 from orchestrator.compression.search.digit_task import DigitTask
 from orchestrator.compression.search.engine import Search, SearchLimits
+from orchestrator.compression.search.proposals import proposal
+from orchestrator.compression.search.trials import Trial, TrialState
 from orchestrator.compression.soft_targets import SoftTargets
 from orchestrator.policy.budgets import Budget, Reach
-from orchestrator.policy.footprints import LEAST_PATCHES, PATCHING_RUNTIME, footprint_of
+from orchestrator.policy.footprints import LEAST_PATCHES, PATCHING_RUNTIME, Footprint, footprint_of
 from registry.footprint.patch import plan_within
 from registry.formats.model_file import read_network
 
@@ -109,6 +111,14 @@ def test_the_family_and_the_smallest_are_in_the_space() -> None:
     with pytest.raises(ValueError, match="stem"):
         checked(task.space, {**task.smallest(), "stem": 1})
     assert len(task.starts()) == len(digit_family().variants)
+
+
+def test_a_trial_from_before_a_dimension_came_tells_nothing_and_breaks_nothing() -> None:
+    task, asked = DigitTask(), budget("any", 2**16, 2**16)
+    footprint = Footprint(1000, {"cmsis_nn": 1000}, {}, None, None, {})
+    old = {name: value for name, value in task.smallest().items() if name != "learning_rate"}
+    trial = Trial(0, old, TrialState.TRAINED, footprint, 1.0, score=0.9)
+    assert checked(task.space, proposal(task.space, asked, None, [trial], seed=1))
 
 
 def test_a_title_in_the_catalogue_is_the_familys_own() -> None:

@@ -228,6 +228,27 @@ def test_the_admin_orders_shows_the_front_and_steers(somebody) -> None:
     assert sorted(posts.values_list("outcome", flat=True)) == ["done", "refused", "refused"]
 
 
+def test_the_admin_orders_what_the_command_orders(somebody) -> None:
+    client = Client()
+    client.force_login(somebody("Model engineer"))
+    page = "/admin/orchestrator/job/compress/"
+    shown = client.get(page).content.decode()
+    assert all(f'value="{each}"' in shown for each in ("north", "all", "tinyengine", "dft-gaze"))
+    order = {"model": "d", "task": TASK, "ram_bytes": 9000, "flash_bytes": 9000, "trials": 2}
+    more = {"runtime": "tinyengine", "max_latency_ms": "12.5", "min_accuracy": "0.5", "seed": 3}
+    client.post(page, {**order, **more})
+    said = {**order, **more, "max_latency_ms": 12.5, "min_accuracy": 0.5, "kernels": "cmsis_nn"}
+    assert Job.objects.get().payload == said
+
+
+def test_a_refusal_ends_as_a_sentence_does(engineer) -> None:
+    BoardType.objects.create(slug="near", name="n", vendor="x", mcu="m", core="c", source="-")
+    for board, end in (("nearr", "?"), ("zzz", ".")):
+        answer = engineer.post(ADDRESS, {"model": TASK, "board": board}, format="json")
+        (told,) = answer.data.get("errors", answer.data)["board"]
+        assert told.endswith(end) and not told.endswith("?.")
+
+
 def test_the_admin_shows_a_viewer_no_button(somebody) -> None:
     client, job = Client(), ordered()
     client.force_login(somebody("Viewer"))

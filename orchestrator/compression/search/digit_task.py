@@ -15,7 +15,7 @@ from orchestrator.compression.fitting import FitConfig, fit, float_accuracy, see
 from orchestrator.compression.networks import Activation, DigitNetwork, DigitNetworkConfig
 from orchestrator.compression.pruning import PruningConfig, pruned
 from orchestrator.compression.ranges import RangeRule
-from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole, key
+from orchestrator.compression.search.choices import Choice, OneOf, Space, Value, Whole, key
 from orchestrator.compression.search.task import OnEpoch, Trained, further_epochs
 from orchestrator.compression.soft_targets import SoftTargets
 
@@ -23,6 +23,7 @@ _KEPT = 0.5
 """The share of its parent's channels that a pruned network keeps."""
 
 _PARENT_EPOCHS = 30
+_FAMILY_RATE = FitConfig().learning_rate
 _FAMILY_RANGES = RangeRule.AVERAGED  # by which the hand-made family is quantized
 _LEAST_EXPANSION = 16
 _WIDTHS = ("stem", "body", "features")
@@ -40,6 +41,7 @@ SPACE: Space = {
     "origin": OneOf(("scratch", "pruned", "distilled")),
     "quantization": OneOf((RangeRule.AVERAGED.value, RangeRule.WIDEST.value)),
     "epochs": Whole(10, 60),
+    "learning_rate": OneOf((_FAMILY_RATE, 1e-2)),
 }
 
 
@@ -91,7 +93,7 @@ class DigitBench:
     def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
         """From scratch, taught by a larger network, or pruned from one of twice the width."""
         network, technique = self._untaught(choice, seed, on_epoch)
-        config = FitConfig(epochs=int(choice["epochs"]))
+        config = _fit_config(choice)
         self._fit(network, choice, config, seed, on_epoch)
         self._remember(choice, network)
         return Trained(
@@ -105,7 +107,7 @@ class DigitBench:
     def train_further(
         self, network: nn.Module, choice: Choice, seed: int, on_epoch: OnEpoch
     ) -> None:
-        """By the same recipe, for a share of its epochs."""
+        """By the recipe of the family, for a share of the epochs."""
         epochs = further_epochs(int(choice["epochs"]))
         self._fit(network, choice, FitConfig(epochs=epochs), seed, on_epoch)
 
@@ -147,10 +149,13 @@ class DigitBench:
             seed = self._seed * 1000 + place
             seeded(seed)
             network = DigitNetwork(_config(choice))
-            config = FitConfig(epochs=int(choice["epochs"]))
-            fit(network, self._split.train, config, seed, lambda share: on_epoch(0.0))
+            fit(network, self._split.train, _fit_config(choice), seed, lambda share: on_epoch(0.0))
             self._parents[name] = network
         return self._parents[name]
+
+
+def _fit_config(choice: Choice) -> FitConfig:
+    return FitConfig(epochs=int(choice["epochs"]), learning_rate=float(choice["learning_rate"]))
 
 
 def _network_key(choice: Choice) -> str:
@@ -173,7 +178,7 @@ def _choice(network: DigitNetworkConfig, origin: str, epochs: int) -> Choice:
     expansion = network.expansion or _LEAST_EXPANSION  # without a block it says nothing
     own = {"expansion": expansion, "activation": network.activation.value}
     made = {"origin": origin, "quantization": _FAMILY_RANGES.value, "epochs": epochs}
-    return {**values, **own, **made}
+    return {**values, **own, **made, "learning_rate": _FAMILY_RATE}
 
 
 def _config(choice: Choice) -> DigitNetworkConfig:
@@ -197,7 +202,12 @@ def _teacher() -> Choice:
 def _parent_of(choice: Choice) -> Choice:
     """Twice as wide, from scratch."""
     wider = {name: round(int(choice[name]) / _KEPT) for name in _WIDTHS}
-    return {**choice, **wider, "origin": "scratch", "epochs": _PARENT_EPOCHS}
+    made: dict[str, Value] = {
+        "origin": "scratch",
+        "epochs": _PARENT_EPOCHS,
+        "learning_rate": _FAMILY_RATE,
+    }
+    return {**choice, **wider, **made}
 
 
 def _pruning(choice: Choice) -> PruningConfig:

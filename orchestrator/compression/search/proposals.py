@@ -57,6 +57,8 @@ def _ask(
     )
     distributions = {name: _distribution(dimension) for name, dimension in space.items()}
     for trial in trials:
+        if trial.choice.keys() != space.keys():
+            continue  # of a search that began before a dimension came or went
         study.add_trial(
             optuna.trial.create_trial(
                 params=dict(trial.choice),

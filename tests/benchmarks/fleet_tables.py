@@ -1,0 +1,132 @@
+"""The tables of docs/how-to/compress.md, from what `make bench` measured.
+
+    python -m tests.benchmarks.fleet_tables
+
+writes them into the page anew: no figure there is typed in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from tests.benchmarks.conftest import FOLDER
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "compress.md"
+FLEET = "test_the_demonstrations_fleet.json"
+VARIANT = "test_one_variant_training_aside.json"
+_BLOCK = re.compile(r"(<!-- (\w+): measured -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Row = Mapping[str, Any]
+
+
+def profiles(measured: Row) -> str:
+    """Each profile with what it gets of either release; those that get the same stand together."""
+    boards = Counter(_board(name) for name in measured["profiles"])
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name, row in sorted(measured["profiles"].items(), key=_smallest_first):
+        alike[_served(row)].append(_board(name) if boards[_board(name)] == 1 else name)
+    lines = _head("profiles", "hand-made", "searched", "by")
+    lines += [_line(", ".join(names), cells) for cells, names in alike.items()]
+    return "\n".join(lines)
+
+
+def run(measured: Row) -> str:
+    """What either took, and how often the search is better, the same or worse."""
+    served = [row for row in measured["profiles"].values() if row["by_hand"] is not None]
+    sides = Counter(_side(row) for row in served)
+    lines = _head("search", "trials", "released", "hand-made", "better", "the same", "worse")
+    took = [f"{measured[name]:.0f} s" for name in ("searched_s", "by_hand_s")]
+    counts = [sides["better"], sides["same"], sides["worse"]]
+    lines.append(_line(took[0], measured["trials"], measured["variants"], took[1], *counts))
+    return "\n".join(lines)
+
+
+def apart(measured: Row) -> str:
+    """The mean over budgets of what a choice is worth on the images that made it, and on others."""
+    lines = _head("chosen among", "on the images that chose", "on the others")
+    for name, side in (("searched", "searched"), ("hand-made", "by_hand")):
+        means = (
+            fmean(row[f"{side}_{where}"] for row in measured["apart"].values())
+            for where in ("chosen", "judged")
+        )
+        lines.append(_line(name, *(f"{mean:.4f}" for mean in means)))
+    return "\n".join(lines)
+
+
+def variant(measured: Row) -> str:
+    lines = _head("processor time", "wall time", "with all imports", "memory at most")
+    times = [f"{measured[name]:.1f} s" for name in ("next_cpu_s", "next_s", "first_s")]
+    lines.append(_line(*times, f"{measured['peak_bytes'] / 1e9:.2f} GB"))
+    return "\n".join(lines)
+
+
+TABLES: Mapping[str, tuple[str, Callable[[Row], str]]] = {
+    "profiles": (FLEET, profiles),
+    "run": (FLEET, run),
+    "apart": (FLEET, apart),
+    "variant": (VARIANT, variant),
+}
+
+
+def with_tables(page: str, folder: Path) -> str:
+    """The page, each block whose figures are in the folder made anew."""
+
+    def block(found: re.Match[str]) -> str:
+        file, table = TABLES[found[2]]
+        path = folder / file
+        if not path.exists():
+            return found[0]
+        return f"{found[1]}{table(json.loads(path.read_text()))}\n{found[3]}"
+
+    return _BLOCK.sub(block, page)
+
+
+def _smallest_first(item: tuple[str, Row]) -> tuple[bool, int, str]:
+    name, row = item
+    found = row["searched"] or row["by_hand"]
+    return found is None, 0 if found is None else found["bytes"], name
+
+
+def _served(row: Row) -> str:
+    """The cells behind a profile's name."""
+    ours, theirs = row["searched"], row["by_hand"]
+    if ours is None:
+        return " | ".join((_file(theirs), row["gap"], ""))
+    mine = "the same" if ours == theirs else _file(ours, is_better=_side(row) == "better")
+    return " | ".join((_file(theirs), mine, ours["technique"] or "training alone"))
+
+
+def _side(row: Row) -> str:
+    ours, theirs = row["searched"], row["by_hand"]
+    if ours is None or ours["accuracy"] < theirs["accuracy"]:
+        return "worse"
+    return "better" if ours["accuracy"] > theirs["accuracy"] else "same"
+
+
+def _file(found: Row | None, *, is_better: bool = False) -> str:
+    if found is None:
+        return "nothing fits"
+    accuracy = f"{found['accuracy']:.3f}"
+    return f"{f'**{accuracy}**' if is_better else accuracy}, {found['bytes']:,} B"
+
+
+def _board(name: str) -> str:
+    return name.partition(" ")[0]
+
+
+def _head(*names: str) -> list[str]:
+    return [_line(*names), _line(*("---" for _ in names))]
+
+
+def _line(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(), FOLDER))
