@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from ontology.facts import Metric
 from orchestrator.compression.search.catalogue import TaskEntry
@@ -39,6 +39,8 @@ from registry.services import measurements, networks
 from registry.services.lookup import LookupFailed
 
 _SHARE_OF_SEARCH = 0.9
+# How SQLite and PostgreSQL say it.
+_FULL = ("disk is full", "No space left on device")
 
 
 def compress(context: JobContext, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,6 +83,10 @@ def _reasons() -> Iterator[None]:
         raise GivenUp(f"{away}; what was found is kept, retry the job to log it") from away
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise GivenUp(f"the disk is full: {error}") from error
+    except OperationalError as error:
+        if not any(told in str(error) for told in _FULL):
             raise
         raise GivenUp(f"the disk is full: {error}") from error
 

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 from django.core.files.storage import FileSystemStorage
+from django.db import OperationalError
 from torch import nn
 
 from orchestrator.compression import conversion
 from orchestrator.compression.search import engine
-from orchestrator.models import Job, JobStatus
+from orchestrator.models import CompressionTrial, Job, JobStatus
 from orchestrator.services import jobs
 from orchestrator.services.mlflow_sync import log_release
 from registry.models import Release
@@ -100,6 +101,25 @@ def test_a_full_disk(monkeypatch) -> None:
     with monkeypatch.context() as bad:
         bad.setattr(FileSystemStorage, "_save", full)
         _fails(run(job), "the disk is full.*No space left on device")
+    _goes_on(job)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["database or disk is full", 'could not extend file "base/1": No space left on device'],
+)
+def test_a_full_disk_under_the_database(monkeypatch, told) -> None:
+    job = ordered()
+    create = CompressionTrial.objects.create
+
+    def full(**columns):
+        if job.trials.count() == FINISHED:
+            raise OperationalError(told)
+        return create(**columns)
+
+    with monkeypatch.context() as bad:
+        bad.setattr(CompressionTrial.objects, "create", full)
+        _fails(run(job), "the disk is full")
     _goes_on(job)
 
 

@@ -1,4 +1,4 @@
-"""Any network of the zoo as a space: its width, how it is taught, how it is quantized."""
+"""Any network of the zoo as a space: its width, whence its weights, how it is quantized."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from ontology.facts import Metric
 from orchestrator.compression.datasets.samples import DataSet, Floats
+from orchestrator.compression.pruning import PruningConfig, narrowed
 from orchestrator.compression.ranges import RangeRule
 from orchestrator.compression.search.choices import Choice, OneOf, Space, Whole
 from orchestrator.compression.search.task import OnEpoch, Trained, further_epochs
@@ -23,6 +24,9 @@ from orchestrator.compression.zoo.training import fit, float_score, int8_score, 
 
 _WIDTHS = Whole(10, 150, 5)  # percent of the published network's
 _PUBLISHED = 100
+_ORIGINS = ("scratch", "distilled", "pruned")
+_TECHNIQUES = {"distilled": "distillation", "pruned": "structured pruning"}
+_KEPT = PruningConfig(0.5, round_to=1)
 _DATA = "TINYFLEET_DATA"
 
 
@@ -35,7 +39,7 @@ class ZooTask:
         epochs = self._entry.recipe.epochs
         self.space: Space = {
             "width": _WIDTHS,
-            "origin": OneOf(("scratch", "distilled")),
+            "origin": OneOf(_ORIGINS if self._entry.prunes else _ORIGINS[:2]),
             "quantization": OneOf(tuple(rule.value for rule in RangeRule)),
             "epochs": Whole(max(1, epochs // 2), epochs * 3 // 2),
         }
@@ -45,12 +49,14 @@ class ZooTask:
         return [self._choice(width) for width in (_PUBLISHED, 50, 25)]
 
     def smallest(self) -> Choice:
-        """A tenth of the width, where whole channels allow it."""
-        return self._choice(_WIDTHS.least)
+        """A tenth of the width, where whole channels allow it; pruned, where a layer of so few
+        channels comes to one, which no width gives."""
+        origin = _ORIGINS[-1] if self._entry.prunes else _ORIGINS[0]
+        return {**self._choice(_WIDTHS.least), "origin": origin}
 
     def prepare(self, seed: int) -> ZooBench:
         """Raises DataMissing where data that have to be downloaded are not there."""
-        return ZooBench(self._entry, self._choice(_PUBLISHED), seed)
+        return ZooBench(self._entry, seed)
 
     def _choice(self, width: int) -> Choice:
         return {
@@ -64,12 +70,11 @@ class ZooTask:
 class ZooBench:
     """The entry's data, divided by one seed."""
 
-    def __init__(self, entry: ZooEntry, published: Choice, seed: int) -> None:
+    def __init__(self, entry: ZooEntry, seed: int) -> None:
         self._entry = entry
-        self._published = published
         self._seed = seed
         self._split = entry.data.load(_data_folder(entry.data), seed)
-        self._teacher: nn.Module | None = None
+        self._by_width: dict[int, nn.Module] = {}
 
     @property
     def calibration(self) -> Floats:
@@ -81,13 +86,18 @@ class ZooBench:
         return RangeRule(str(choice["quantization"]))
 
     def untrained(self, choice: Choice) -> nn.Module:
-        """Of any weights."""
+        """Pruning takes as many channels of random weights as of trained ones."""
+        if choice["origin"] == "pruned":
+            return self._narrowed(self._entry.build(2 * _width(choice)))
         return self._entry.build(_width(choice)).eval()
 
     def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
-        """By the zoo's recipe, and where it is distilled, taught by the published network."""
-        technique = "distillation" if choice["origin"] == "distilled" else ""
-        network = self._train(self._teaching(choice, on_epoch), choice, seed, on_epoch)
+        """By the zoo's recipe: from random weights, also taught by the published network, or from
+        one of twice the width that half of the channels leave."""
+        torch.manual_seed(seed)
+        network = self._begun(choice, on_epoch)
+        self._fit(network, choice, int(choice["epochs"]), seed, on_epoch)
+        technique = _TECHNIQUES.get(str(choice["origin"]), "")
         score = float_score(network, self._entry, self._split.held_out)
         made: dict[str, Any] = {"seed": self._seed, "network_seed": seed}
         made |= {"train_samples": len(self._split.train)}
@@ -97,34 +107,43 @@ class ZooBench:
         self, network: nn.Module, choice: Choice, seed: int, on_epoch: OnEpoch
     ) -> None:
         """By the same recipe, for a share of its epochs."""
-        epochs = further_epochs(int(choice["epochs"]))
-        entry = self._teaching(choice, on_epoch)
-        fit(network, entry, self._split.train, seed, epochs=epochs, on_epoch=on_epoch)
+        self._fit(network, choice, further_epochs(int(choice["epochs"])), seed, on_epoch)
 
     def score(self, model: bytes) -> float:
         """Of the int8 file, on what was held out."""
         return int8_score(model, self._entry, self._split.held_out)
 
+    def _begun(self, choice: Choice, on_epoch: OnEpoch) -> nn.Module:
+        if choice["origin"] == "pruned":
+            return self._narrowed(self._by_recipe(2 * int(choice["width"]), on_epoch))
+        return self._entry.build(_width(choice))
+
+    def _fit(
+        self, network: nn.Module, choice: Choice, epochs: int, seed: int, on_epoch: OnEpoch
+    ) -> None:
+        entry = self._teaching(choice, on_epoch)
+        fit(network, entry, self._split.train, seed, epochs=epochs, on_epoch=on_epoch)
+
     def _teaching(self, choice: Choice, on_epoch: OnEpoch) -> ZooEntry:
         """The entry as its networks are to be trained: taught, where the choice says so."""
         if choice["origin"] != "distilled":
             return self._entry
-        teacher = self._published_network(on_epoch)
+        teacher = self._by_recipe(_PUBLISHED, on_epoch)
         if self._entry.data.classes:
             return _taught(self._entry, SoftTargets(teacher))
         return _taught(self._entry, TaughtValues(teacher))
 
-    def _published_network(self, on_epoch: OnEpoch) -> nn.Module:
-        """Trained once, with the seed of the first start."""
-        if self._teacher is None:
-            seed = self._seed * 1000
-            still = self._train(self._entry, self._published, seed, lambda share: on_epoch(0.0))
-            self._teacher = still.requires_grad_(False)
-        return self._teacher
+    def _by_recipe(self, width: int, on_epoch: OnEpoch) -> nn.Module:
+        """The network of a width, in percent, trained once with the seed of the first start."""
+        if width not in self._by_width:
+            seed, whole = self._seed * 1000, width / _PUBLISHED
+            self._by_width[width] = trained(
+                self._entry, self._split.train, seed, width=whole, on_epoch=lambda _: on_epoch(0.0)
+            )
+        return self._by_width[width]
 
-    def _train(self, entry: ZooEntry, choice: Choice, seed: int, on_epoch: OnEpoch) -> nn.Module:
-        samples, epochs = self._split.train, int(choice["epochs"])
-        return trained(entry, samples, seed, width=_width(choice), epochs=epochs, on_epoch=on_epoch)
+    def _narrowed(self, network: nn.Module) -> nn.Module:
+        return narrowed(network, _KEPT, torch.zeros(1, *self._entry.data.shape))
 
 
 class _Taught:

@@ -43,4 +43,5 @@ ENTRY = ZooEntry(
     data=EMPTY_ROOMS,
     goal=FIND_ANOMALIES,
     recipe=Recipe(epochs=20, learning_rate=3e-3),
+    prunes=True,
 )

@@ -34,4 +34,5 @@ ENTRY = ZooEntry(
     recipe=Recipe(epochs=30),
     vary=vary,
     learns=True,
+    prunes=True,
 )

@@ -55,4 +55,5 @@ ENTRY = ZooEntry(
     recipe=Recipe(epochs=8, learning_rate=1e-2),
     vary=spectra_varied,
     learns=True,
+    prunes=True,
 )

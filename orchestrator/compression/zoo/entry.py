@@ -31,7 +31,9 @@ class ZooEntry:
 
     `build` takes a width, 1 for the network as `source` describes it; widths go to whole channels.
     A built network takes inputs (n, *data.shape) and answers a tuple: the answer first, and where
-    it `learns` on the device, the features of its last layer second.
+    it `learns` on the device, the features of its last layer second. It `prunes` where half of the
+    channels of a network twice as wide leave the network itself: attention's heads and parameters
+    of an own kind do not.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ZooEntry:
     recipe: Recipe
     vary: Vary = lambda inputs, generator: inputs
     learns: bool = False
+    prunes: bool = False
 
 
 def parameters(network: nn.Module) -> int:

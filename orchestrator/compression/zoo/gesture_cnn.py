@@ -50,4 +50,5 @@ ENTRY = ZooEntry(
     recipe=Recipe(epochs=150, learning_rate=1e-2, batch_size=16),
     vary=movements_varied,
     learns=True,
+    prunes=True,
 )

@@ -49,4 +49,5 @@ ENTRY = ZooEntry(
     recipe=Recipe(epochs=10, learning_rate=3e-3),
     vary=readings_varied,
     learns=True,
+    prunes=True,
 )

@@ -44,4 +44,5 @@ ENTRY = ZooEntry(
     data=SINE,
     goal=REGRESS,
     recipe=Recipe(epochs=100, learning_rate=1e-2, weight_decay=0.0),
+    prunes=True,
 )
