@@ -2,19 +2,23 @@
 
 Converters raise from deep inside themselves. Where they walk a traced graph, the frames of the
 traceback hold its node, which knows its operator and the layers that it stands in; where they still
-trace, the frames are those of the layers themselves.
+trace, the frames are those of the layers themselves. Those written in C++ say a line of code.
 """
 
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 
 from torch import fx, nn
 
 from registry.formats.model_file import read_network
+
+_LOCATED = re.compile(r"(\S+):(\d+):\d+: error: '([\w.]+)' op")
+_SOME = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,14 @@ def blame(error: BaseException, network: nn.Module) -> Blame | None:
     frames = list(_frames(error.__traceback__))
     nodes = (found for frame, _ in reversed(frames) if (found := _node(frame)) is not None)
     node = next(nodes, None)
-    return _of_node(node, network) if node is not None else _of_code(frames, network)
+    if node is not None:
+        return _of_node(node, network)
+    return _of_location(str(error), network) or _of_code(frames, network)
+
+
+def without_location(said: str) -> str:
+    """A message without the place in some file that stands in it: the layer is told instead."""
+    return _LOCATED.sub(r"'\3' op", said)
 
 
 def blame_operator(said: str, model: bytes, network: nn.Module) -> Blame | None:
@@ -85,10 +96,34 @@ def _of_node(node: fx.Node, network: nn.Module) -> Blame:
     return Blame(layer, kinds.get(layer, type(network).__name__), str(node.target))
 
 
+def _of_location(said: str, network: nn.Module) -> Blame | None:
+    """All layers whose `forward` holds the line: one, unless there are several of that kind."""
+    found = _LOCATED.search(said)
+    if found is None:
+        return None
+    file, line, operator = found[1], int(found[2]), found[3]
+    layers = {
+        name: each
+        for name, each in network.named_modules()
+        if _holds(getattr(type(each).forward, "__code__", None), file, line)
+    }
+    if not layers:
+        return None
+    some = list(layers)[:_SOME]
+    more = " or another" if len(layers) > _SOME else ""
+    return Blame(" or ".join(some) + more, type(layers[some[0]]).__name__, operator)
+
+
+def _holds(code: CodeType | None, file: str, line: int) -> bool:
+    if code is None or code.co_filename != file:
+        return False
+    return line in {number for _, _, number in code.co_lines()}
+
+
 def _of_code(frames: list[tuple[FrameType, int]], network: nn.Module) -> Blame | None:
     names = {id(each): name for name, each in network.named_modules()}
     for frame, line in reversed(frames):
-        layer = frame.f_locals.get("self")
+        layer = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))
         if id(layer) in names and frame.f_code.co_name == "forward":
             code = linecache.getline(frame.f_code.co_filename, line).strip()
             told = f"in `{code}`" if code else f"in line {line}"

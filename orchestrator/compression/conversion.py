@@ -16,18 +16,25 @@ import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from torch import nn
 
-from orchestrator.compression.blame import Blame, blame, blame_operator
+from orchestrator.compression.blame import Blame, blame, blame_operator, without_location
 from orchestrator.compression.digits import Images
 from orchestrator.compression.evaluation import Int8Classifier
 from orchestrator.compression.quiet import quiet
-from orchestrator.compression.ranges import RangeRule, observed
+from orchestrator.compression.ranges import NotFinite, RangeRule, observed
+from orchestrator.compression.soundness import (
+    ConversionError,
+    check_answer,
+    check_weights,
+    checked_images,
+    first_line,
+    not_finite,
+)
+from registry.formats.model_file import read_network
 from registry.formats.tflite import strip_names
 
+__all__ = ["ConversionError", "convert_int8"]
+
 _LEAST = 1e-12  # variance: of an output that is always the same
-
-
-class ConversionError(ValueError):
-    """The network cannot become an int8 file; says why, and where one is to blame, which layer."""
 
 
 def convert_int8(
@@ -36,41 +43,27 @@ def convert_int8(
     """The stripped int8 .tflite of a network that takes one image (1, ...) of `calibration`.
 
     `rule` says which ranges of the calibration images the int8 steps are spread over.
-    Raises ConversionError for weights or images that are not finite, for no images, for images
-    that the network does not take, and for what a converter cannot express, by operator and layer;
-    OSError where the disk is full.
+    Raises ConversionError for weights, answers or images that are not finite, for no images, for
+    images that are not float32 or that the network does not take, and for what a converter cannot
+    express, by operator and layer; OSError where the disk is full. The network is left in
+    evaluation mode.
     """
-    _check_weights(network)
-    _check_images(network, calibration)
     with quiet():
-        float_model = _exported(network, calibration)
-        return strip_names(_full_integer(network, float_model, calibration, rule))
-
-
-def _check_weights(network: nn.Module) -> None:
-    for name, weights in (*network.named_parameters(), *network.named_buffers()):
-        if not bool(torch.isfinite(weights).all()):
-            raise ConversionError(f"layer {name} has weights that are not finite")
-
-
-def _check_images(network: nn.Module, calibration: Images) -> None:
-    if len(calibration) == 0:
-        raise ConversionError("there are no calibration images; int8 ranges need some")
-    if not bool(np.isfinite(calibration).all()):
-        raise ConversionError("calibration images hold values that are not finite")
-    try:
-        with torch.no_grad():
-            network(torch.from_numpy(calibration[:1]))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        shape = tuple(calibration.shape[1:])
-        raise ConversionError(f"the network does not take images of {shape}: {error}") from error
+        network.eval()
+        check_weights(network)
+        images = checked_images(calibration)
+        check_answer(network, images)
+        import litert_torch  # noqa: F401  # takes seconds, talks, and sets up logs of its own
+    with quiet():
+        float_model = _exported(network, images)
+        return strip_names(_full_integer(network, float_model, images, rule))
 
 
 def _exported(network: nn.Module, calibration: Images) -> bytes:
-    import litert_torch  # takes seconds, and talks
+    import litert_torch
 
     try:
-        model = litert_torch.convert(network.eval(), (torch.from_numpy(calibration[:1]),))
+        model = litert_torch.convert(network, (torch.from_numpy(calibration[:1]),))
     except OSError:
         raise
     except Exception as error:  # a library's own, of any kind: it is told, with what it met
@@ -86,8 +79,10 @@ def _full_integer(
 ) -> bytes:
     try:
         return _quantized(float_model, calibration, rule)
-    except OSError:
+    except (ConversionError, OSError):
         raise  # a full disk is no fault of the network's
+    except NotFinite as error:
+        raise ConversionError(not_finite(network, calibration)) from error
     except Exception as error:  # as in _exported
         found = blame_operator(str(error), float_model, network)
         raise ConversionError(_told("ai-edge-quantizer", found, error)) from error
@@ -95,7 +90,7 @@ def _full_integer(
 
 def _told(converter: str, found: Blame | None, error: Exception) -> str:
     """Operator and layer, where they can be told, and the first line of what was raised."""
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    first = without_location(first_line(error))
     return f"{converter} cannot convert {found or 'the network'}: {first}"
 
 
@@ -109,7 +104,20 @@ def _quantized(float_model: bytes, calibration: Images, rule: RangeRule) -> byte
             quantizing = quantizer.Quantizer(bytearray(float_model), rules)
             found = quantizing.quantize(ranges, enable_progress_report=False)
             files[name] = bytes(found.quantized_model)
+            _check_ends(files[name])
     return files[rule] if rule in files else _nearest(files.values(), float_model, calibration)
+
+
+def _check_ends(model: bytes) -> None:
+    """An input that no answer depends on, for one, is left as it was."""
+    graph = read_network(model)
+    for side, tensors in (("input", graph.inputs), ("output", graph.outputs)):
+        for place, tensor in enumerate(tensors):
+            if not tensor.dtype.lower().startswith("int"):
+                told = f"{side} {place} stays {tensor.dtype.lower()}"
+                raise ConversionError(
+                    f"ai-edge-quantizer makes no int8 file of the network: {told}"
+                )
 
 
 def _nearest(files: Iterable[bytes], float_model: bytes, calibration: Images) -> bytes:

@@ -1,8 +1,8 @@
 """Keep converters from talking to the console, without hiding what goes wrong.
 
 Importing this module sets what litert_torch and TensorFlow's C++ parts read when they are imported,
-so it comes before them. Errors are exceptions and pass through; what was printed before one is then
-printed after all.
+so it comes before them. Errors are exceptions, which say what went wrong and pass through; what was
+printed before one is in the log, for those who look for more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,9 +19,13 @@ from typing import BinaryIO
 os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # drops INFO, keeps warnings and errors
 
-_CHATTY = ("torchao", "torch.utils._pytree", "root", "jax", "absl")
-_NATIVE_NOISE = (b"INFO: ",)
+_CHATTY = ("torchao", "torch", "root", "jax", "absl")
+# Of TensorFlow Lite; of Abseil, whose INFO has a number, and which warns before it is set up.
+_NATIVE_NOISE = (b"INFO: ", b"I0000 ", b"WARNING: All log messages before absl::InitializeLog")
 _STDERR = 2
+_KEPT_CHARACTERS = 2000
+
+log = logging.getLogger(__name__)
 
 
 class _ErrorsOnly(logging.Filter):
@@ -41,14 +44,14 @@ def quiet() -> Iterator[None]:
             with _errors_only(), _without_native_noise():
                 yield
     except BaseException:
-        sys.stderr.write(said.getvalue())
+        log.debug("said before it failed: %s", said.getvalue()[-_KEPT_CHARACTERS:])
         raise
 
 
 @contextmanager
 def _errors_only() -> Iterator[None]:
     errors_only = _ErrorsOnly()
-    loggers = [logging.getLogger(name) for name in _CHATTY]
+    loggers = [*map(logging.getLogger, _CHATTY), *_loggers_of_torch()]
     for logger in loggers:
         logger.addFilter(errors_only)
     try:
@@ -56,6 +59,12 @@ def _errors_only() -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(errors_only)
+
+
+def _loggers_of_torch() -> list[logging.Logger]:
+    """Each of many has a handler of its own, which no filter of one above it reaches."""
+    known = logging.Logger.manager.loggerDict
+    return [logging.getLogger(name) for name in list(known) if name.startswith("torch.")]
 
 
 @contextmanager

@@ -22,6 +22,10 @@ class RangeRule(StrEnum):
     NEAREST = "nearest"
 
 
+class NotFinite(ValueError):
+    """A tensor takes values that no range holds."""
+
+
 Range = dict[str, Any]
 Ranges = dict[str, Range]
 
@@ -31,7 +35,10 @@ _AVERAGE = ("average_min", "average_max")
 def observed(
     float_model: bytes, rules: Sequence[Mapping[str, Any]], steps: Mapping[str, Any]
 ) -> dict[RangeRule, Ranges]:
-    """The widest and the averaged range of every tensor that `rules` quantize."""
+    """The widest and the averaged range of every tensor that `rules` quantize.
+
+    Raises NotFinite for a tensor that is not a number, or has no end, for some sample.
+    """
     from ai_edge_quantizer import calibrator, recipe_manager
 
     manager = recipe_manager.RecipeManager()
@@ -39,6 +46,9 @@ def observed(
     watching = calibrator.Calibrator(float_model, num_threads=1, qsv_update_func=_both(_average()))
     watching.calibrate(steps, manager)
     seen = watching.get_model_qsvs()
+    for name, found in seen.items():
+        if not all(np.isfinite(end).all() for end in found.values()):
+            raise NotFinite(name)
     return {
         RangeRule.WIDEST: {name: _without_average(found) for name, found in seen.items()},
         RangeRule.AVERAGED: {name: _averaged(found) for name, found in seen.items()},

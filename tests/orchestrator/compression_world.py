@@ -29,6 +29,7 @@ from registry.footprint.description import describe
 from tests.orchestrator.small_networks import small_network
 
 INPUTS = 64
+WIDEST = 60
 TASK = "sizes"
 trained: list[int] = []
 """The widths that were trained since `use_task`, in order."""
@@ -47,10 +48,10 @@ class Dense(nn.Module):
 
 class SizesTask:
     measure = Metric.ACCURACY
-    space: Space = {"width": Whole(2, 60), "origin": OneOf(("scratch", "pruned"))}
+    space: Space = {"width": Whole(2, WIDEST), "origin": OneOf(("scratch", "pruned"))}
 
     def starts(self) -> Sequence[Choice]:
-        return [{"width": width, "origin": "scratch"} for width in (10, 60)]
+        return [{"width": width, "origin": "scratch"} for width in (10, WIDEST)]
 
     def smallest(self) -> Choice:
         return {"width": 2, "origin": "scratch"}

@@ -24,6 +24,7 @@ from tests.orchestrator.brokers import (
 )
 from tests.orchestrator.members import known_member
 from tests.orchestrator.mlflow_server import MlflowServer
+from tests.orchestrator.real_workers import DATABASE, WorkerInstallation
 
 Run = Callable[[Callable[[], bool], str], None]
 
@@ -36,6 +37,22 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
         yield running.wait_until_ready()
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and nothing in them."""
+    made = WorkerInstallation(tmp_path_factory.mktemp("migrated"))
+    made.manage("migrate", "--verbosity", "0")
+    return made.var / DATABASE
+
+
+@pytest.fixture
+def workers(migrated: Path, tmp_path: Path) -> Iterator[WorkerInstallation]:
+    """An installation for real workers, which end with the test."""
+    made = WorkerInstallation(tmp_path).migrated(migrated)
+    yield made
+    made.close()
 
 
 @pytest.fixture
