@@ -64,7 +64,7 @@ class Compressions(WorkerInstallation):
 
     def trials(self, job: int) -> list[tuple[Any, ...]]:
         """Those that are finished, with their keys first and their files last."""
-        columns = "id, number, choice, state, footprint, accuracy, technique, params, artifact_id"
+        columns = "id, number, choice, state, footprint, score, technique, params, artifact_id"
         query = f"SELECT {columns} FROM orchestrator_compressiontrial WHERE job_id=? ORDER BY id"
         return self.rows(query, job)
 
