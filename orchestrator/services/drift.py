@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from django.db import transaction
@@ -42,6 +43,16 @@ class _Stream:
     after_row: int
     after_time: datetime | None
     reference: float | None
+
+
+class _Pack(NamedTuple):
+    """What a look needs of a row of telemetry. `accuracy` is that of the `labelled` samples."""
+
+    row: int
+    boot: int
+    sequence: int
+    labelled: int
+    accuracy: float | None
 
 
 def scan(now: datetime, seen: Seen | None = None) -> list[DriftAlert]:
@@ -119,13 +130,13 @@ def _references(variants: set[int | None]) -> dict[int | None, float]:
 
 
 def _look(stream: _Stream, now: datetime) -> DriftAlert | None:
-    rows = _window(stream)
-    packs = [(round((row.accuracy or 0.0) * row.labelled), row.labelled) for row in rows]
-    point = detect(packs, stream.reference)
-    return None if point is None else _raise_alert(stream, rows, point, now)
+    packs = _window(stream)
+    counts = [(round((pack.accuracy or 0.0) * pack.labelled), pack.labelled) for pack in packs]
+    point = detect(counts, stream.reference)
+    return None if point is None else _raise_alert(stream, packs, point, now)
 
 
-def _window(stream: _Stream) -> list[Telemetry]:
+def _window(stream: _Stream) -> list[_Pack]:
     """Labelled packs of the present variant, in the order of measurement, at most WINDOW_PACKS."""
     rows = Telemetry.objects.filter(
         device=stream.device,
@@ -136,13 +147,14 @@ def _window(stream: _Stream) -> list[Telemetry]:
     )
     if stream.after_time is not None:
         rows = rows.filter(received_at__gte=stream.after_time)
-    newest = rows.order_by("-id").only("id", "boot", "sequence", "labelled", "accuracy")
-    return sorted(newest[:WINDOW_PACKS], key=lambda row: (row.boot, row.sequence))
+    newest = rows.order_by("-id").values_list("id", "boot", "sequence", "labelled", "accuracy")
+    packs = [_Pack(*row) for row in newest[:WINDOW_PACKS]]
+    return sorted(packs, key=lambda pack: (pack.boot, pack.sequence))
 
 
 @transaction.atomic
 def _raise_alert(
-    stream: _Stream, rows: Sequence[Telemetry], point: DriftPoint, now: datetime
+    stream: _Stream, packs: Sequence[_Pack], point: DriftPoint, now: datetime
 ) -> DriftAlert:
     device = stream.device
     alert = DriftAlert.objects.create(
@@ -153,7 +165,7 @@ def _raise_alert(
         first_telemetry=stream.after_row,
         # The newest row there is, not the one that tipped the scales: what came after it in the
         # same look belongs to the same change.
-        last_telemetry=max(row.pk for row in rows),
+        last_telemetry=max(pack.row for pack in packs),
         accuracy_before=point.accuracy_before,
         accuracy_after=point.accuracy_after,
     )
