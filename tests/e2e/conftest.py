@@ -1,4 +1,4 @@
-"""One demonstration for all tests of the whole: started once, kept up, ended by Ctrl-C."""
+"""One demonstration for all tests of the whole: started once, ended by Ctrl-C after the last."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Running:
     report: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A finished demonstration whose installation still runs."""
     installation = Installation(tmp_path_factory.mktemp("whole"))
