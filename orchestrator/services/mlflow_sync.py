@@ -21,7 +21,7 @@ from orchestrator.gateways.mlflow_registry import MlflowRegistry, may_be_alias
 from orchestrator.gateways.mlflow_signature import ModelFolder
 from orchestrator.models import LearningStatus, LearningTask, Title
 from orchestrator.services.mlflow_server import asking_mlflow
-from orchestrator.services.mlflow_words import variant_metrics, version_tags
+from orchestrator.services.mlflow_words import variant_metrics, variant_params, version_tags
 from orchestrator.services.working import JobContext
 from registry.formats.model_file import FILE_SUFFIXES
 from registry.models import Release, Variant
@@ -83,7 +83,11 @@ def _release_run(tracker: MlflowTracker, release: Release) -> str:
     if not release.mlflow_run_id:
         record = RunRecord(
             name=str(release),
-            params={"data": release.data_source, "release": release.number},
+            params={
+                "task": release.model.task,
+                "data": release.data_source,
+                "release": release.number,
+            },
             tags={_INSTALLATION_TAG: settings.INSTALLATION_ID, _RELEASE_TAG: _key(release)},
         )
         release.mlflow_run_id = _find_or_log(tracker, release.model.name, record)
@@ -111,12 +115,10 @@ def _variant_record(variant: Variant) -> RunRecord:
     with artifact.file.open("rb") as file:
         data = file.read()
     name = f"{variant.name}{FILE_SUFFIXES[artifact.media_type]}"
-    lineage = {"parent": variant.parent.name if variant.parent else "", "how": variant.technique}
-    origin = {"data": variant.release.data_source, "precision": variant.precision}
     return RunRecord(
         name=variant.name,
-        params={**lineage, **origin, **variant.training},
-        metrics=variant_metrics(variant),
+        params=variant_params(variant),
+        metrics=variant_metrics(variant, data),
         tags={
             _INSTALLATION_TAG: settings.INSTALLATION_ID,
             _VARIANT_TAG: str(variant),

@@ -110,8 +110,8 @@ def use_task(monkeypatch: pytest.MonkeyPatch, measure: Metric = Metric.ACCURACY)
 
 def ordered(**order) -> Job:
     """A job for every device, of 8 trials where nothing else is said."""
-    said = {"fleet": "all", "trials": 8, **order}
-    return order_compression(Order(TASK, **said))
+    said = {"model": TASK, "task": TASK, "fleet": "all", "trials": 8, **order}
+    return order_compression(Order(**said))
 
 
 def run(job: Job) -> Job:
