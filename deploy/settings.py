@@ -264,6 +264,7 @@ COMMIT = text_setting("TINYFLEET_COMMIT", "")  # else Git is asked, where there 
 JOB_LEASE_S = int_setting("TINYFLEET_JOB_LEASE_S", 60)
 JOB_RETRY_S = float_setting("TINYFLEET_JOB_RETRY_S", 30.0)
 JOB_MAX_ATTEMPTS = int_setting("TINYFLEET_JOB_MAX_ATTEMPTS", 3)
+COMPRESSION_TASKS = list_setting("TINYFLEET_COMPRESSION_TASKS", [])  # module:NAME of a TaskEntry
 # A search for a fleet ends at whichever comes first; orders may ask for less or more, up to a most.
 COMPRESSION_TRIALS = int_setting("TINYFLEET_COMPRESSION_TRIALS", 24)
 COMPRESSION_TRIALS_MAX = int_setting("TINYFLEET_COMPRESSION_TRIALS_MAX", 1000)

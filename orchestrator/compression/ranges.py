@@ -29,6 +29,7 @@ class NotFinite(ValueError):
 Range = dict[str, Any]
 Ranges = dict[str, Range]
 
+_SILENT = 1e-6
 _AVERAGE = ("average_min", "average_max")
 
 
@@ -50,8 +51,8 @@ def observed(
         if not all(np.isfinite(end).all() for end in found.values()):
             raise NotFinite(name)
     return {
-        RangeRule.WIDEST: {name: _without_average(found) for name, found in seen.items()},
-        RangeRule.AVERAGED: {name: _averaged(found) for name, found in seen.items()},
+        RangeRule.WIDEST: {name: _audible(_without_average(found)) for name, found in seen.items()},
+        RangeRule.AVERAGED: {name: _audible(_averaged(found)) for name, found in seen.items()},
     }
 
 
@@ -79,6 +80,15 @@ def _averaged(found: Range) -> Range:
     if _AVERAGE[0] not in found:
         return found
     return {"min": found[_AVERAGE[0]], "max": found[_AVERAGE[1]]}
+
+
+def _audible(found: Range) -> Range:
+    """Any range serves a tensor that is always zero, as behind dead rectifiers, but an empty one:
+    by its scale of nothing the next layer's bias does not fit into its 32 bits."""
+    if "min" not in found:
+        return found
+    is_silent = np.maximum(np.abs(found["min"]), np.abs(found["max"])) < _SILENT
+    return {**found, "max": np.where(is_silent, np.float32(1), found["max"])}
 
 
 def _without_average(found: Range) -> Range:

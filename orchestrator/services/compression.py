@@ -117,8 +117,9 @@ def _search(context: JobContext, order: Order, entry: TaskEntry) -> None:
 
 
 def _line(row: CompressionTrial, measure: Metric) -> str:
-    arenas = row.footprint["arena_bytes"].values()
-    size = f"trial {row.number}: {row.footprint['flash_bytes']:,} B, arena {max(arenas):,} B"
+    arena = max(row.footprint["arena_bytes"].values(), default=None)
+    needs = "not known" if arena is None else f"{arena:,} B"
+    size = f"trial {row.number}: {row.footprint['flash_bytes']:,} B, arena {needs}"
     if row.score is None:
         return f"{size}, not trained"
     calibrated = row.params.get(CALIBRATED_SCORE)

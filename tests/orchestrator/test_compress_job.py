@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,22 @@ def test_where_nobody_can_be_served_nothing_is_trained_and_nothing_released() ->
     assert job.status == JobStatus.SUCCEEDED
     assert (job.result["release"], trained) == (None, [])
     assert job.trials.count() == 1
+
+
+def test_a_network_whose_arena_nobody_knows_serves_nobody_and_is_told(monkeypatch, fleet) -> None:
+    """As of operators that TensorFlow Lite Micro has not."""
+    footprint_of = engine.footprint_of
+
+    def unknown(data, boards, patches):
+        return replace(footprint_of(data, boards, patches), arena_bytes={})
+
+    monkeypatch.setattr(engine, "footprint_of", unknown)
+    job = run(ordered())
+    assert job.status == JobStatus.SUCCEEDED, job.error
+    assert {each["reach"] for each in job.result["standings"]} == {"unreachable"}
+    assert "arena not known" in job.log
+    sentences = [gap.sentence for each in outcome_of(job).standings for gap in each.gaps]
+    assert any("ram: what it needs is not known there" in sentence for sentence in sentences)
 
 
 def test_who_only_the_smallest_serves_gets_the_smallest(monkeypatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ _OCCUPANCY = (
 )
 _ROOM = tuple(SensorNeed(kind, 1 / 60) for kind in ("temperature", "humidity", "light", "gas"))
 
-TASKS: Mapping[str, TaskEntry] = {
+_TASKS: dict[str, TaskEntry] = {
     entry.name: entry
     for entry in (
         TaskEntry(
@@ -123,3 +123,28 @@ TASKS: Mapping[str, TaskEntry] = {
         ),
     )
 }
+
+TASKS: Mapping[str, TaskEntry] = _TASKS
+"""By name, in the order in which a model's task is looked for."""
+
+
+def add_tasks(places: Iterable[str]) -> None:
+    """Take in tasks of others, each a TaskEntry at module:NAME; again the same one changes nothing.
+
+    ValueError for a place where there is none, and for a name that another task has.
+    """
+    for place in places:
+        entry = _found(place)
+        if _TASKS.setdefault(entry.name, entry) is not entry:
+            raise ValueError(f"{place}: there is another task {entry.name!r} already")
+
+
+def _found(place: str) -> TaskEntry:
+    module, _, name = place.partition(":")
+    try:
+        entry = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{place}: there is no task, which is module:NAME: {error}") from error
+    if not isinstance(entry, TaskEntry):
+        raise ValueError(f"{place} is no TaskEntry but {type(entry).__name__}")
+    return entry

@@ -31,10 +31,13 @@ _DATA = "TINYFLEET_DATA"
 
 
 class ZooTask:
-    """One entry, begun at the width of its publication and at half and a quarter of that."""
+    """One entry, of the zoo by its name or of one's own.
 
-    def __init__(self, name: str) -> None:
-        self._entry = zoo_entry(name)
+    It is begun at the width of its publication and at half and a quarter of that.
+    """
+
+    def __init__(self, network: str | ZooEntry) -> None:
+        self._entry = zoo_entry(network) if isinstance(network, str) else network
         self.measure = Metric(self._entry.goal.measure.lower())
         epochs = self._entry.recipe.epochs
         self.space: Space = {
