@@ -24,6 +24,7 @@ from orchestrator.compression.ranges import NotFinite, RangeRule, observed
 from orchestrator.compression.soundness import (
     ConversionError,
     check_answer,
+    check_room,
     check_weights,
     checked_images,
     first_line,
@@ -53,6 +54,7 @@ def convert_int8(
         check_weights(network)
         images = checked_images(calibration)
         check_answer(network, images)
+        check_room(network)
         import litert_torch  # noqa: F401  # takes seconds, talks, and sets up logs of its own
     with quiet():
         float_model = _exported(network, images)

@@ -6,6 +6,10 @@ nonsense.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,9 @@ from torch.utils._pytree import tree_leaves
 
 from orchestrator.compression.blame import blame
 from orchestrator.compression.digits import Images
+
+_ROOM_BYTES = 8 << 20
+_COPIES = 4  # of the weights, in files of converters
 
 
 class ConversionError(ValueError):
@@ -37,6 +44,14 @@ def check_weights(network: nn.Module) -> None:
         if weights.dtype is not torch.float32:
             told = str(weights.dtype).removeprefix("torch.")
             raise ConversionError(f"layer {name} has weights of {told}, not of float32")
+
+
+def check_room(network: nn.Module) -> None:
+    """OSError where the temporary folder is full: converters end the whole process there."""
+    folder = tempfile.gettempdir()
+    weights = sum(each.numel() * each.element_size() for each in network.parameters())
+    if shutil.disk_usage(folder).free < _ROOM_BYTES + _COPIES * weights:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
 
 
 def checked_images(calibration: Images) -> Images:

@@ -8,12 +8,13 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
 from orchestrator.models import Job
@@ -22,6 +23,7 @@ from orchestrator.services import jobs
 log = structlog.get_logger(__name__)
 
 _IDLE_S = 0.5
+_NOTE_AGAIN_S = 5.0
 
 
 class Stopped(Exception):
@@ -104,18 +106,33 @@ class Worker:
         job = context.job
         try:
             jobs.finish(job, self._function(job)(context, job.payload))
+            return
         except Stopped:
-            jobs.let_go(job)
+            end = partial(jobs.let_go, job)
         except Unavailable as away:
             ready_at = timezone.now() + timedelta(seconds=settings.JOB_RETRY_S)
-            jobs.postpone(job, str(away), ready_at)
+            end = partial(jobs.postpone, job, str(away), ready_at)
         except GivenUp as reason:
-            jobs.give_up(job, str(reason))
+            end = partial(jobs.give_up, job, str(reason))
         except jobs.LeaseLost:
             raise
         except Exception:
             log.exception("job_broke", job=job.pk, kind=job.kind)
-            jobs.fail(job, traceback.format_exc())
+            end = partial(jobs.fail, job, traceback.format_exc())
+        self._note(end)
+
+    def _note(self, end: Callable[[], None]) -> None:
+        """Where the database takes nothing, as with a full disk, the reason waits until it does."""
+        while True:
+            try:
+                end()
+            except OperationalError:
+                log.exception("job_end_not_noted")
+                if self._stop.wait(_NOTE_AGAIN_S):
+                    return
+                close_old_connections()
+            else:
+                return
 
     def _function(self, job: Job) -> JobFunction:
         try:

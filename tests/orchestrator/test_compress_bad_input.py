@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,6 +123,17 @@ def test_a_full_disk_under_the_database(monkeypatch, told) -> None:
     with monkeypatch.context() as bad:
         bad.setattr(CompressionTrial.objects, "create", full)
         _fails(run(job), "the disk is full")
+    _goes_on(job)
+
+
+def test_a_full_temporary_folder(monkeypatch) -> None:
+    """Converters write there, and end the whole process where they cannot."""
+    job = ordered()
+    with monkeypatch.context() as bad:
+        network = nn.Linear(INPUTS, 4)
+        bad.setattr(engine, "convert_int8", convert_badly(job, lambda: network, SAMPLES))
+        bad.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
+        _fails(run(job), f"the disk is full.*{tempfile.gettempdir()}")
     _goes_on(job)
 
 

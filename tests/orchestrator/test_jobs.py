@@ -6,10 +6,11 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError, connection
 
 from orchestrator.models import Job, JobStatus
-from orchestrator.services import jobs
-from orchestrator.services.working import JobContext, Unavailable, Worker
+from orchestrator.services import jobs, working
+from orchestrator.services.working import GivenUp, JobContext, Unavailable, Worker
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -172,3 +173,52 @@ def test_the_heartbeat_tells_a_job_that_it_was_given_away(settings) -> None:
     assert told.is_set()
     job.refresh_from_db()
     assert job.owner == "another"
+
+
+def is_end_of_owned(sql: str) -> bool:
+    return sql.startswith("UPDATE") and '"finished_at"' in sql and '"owner"' in sql
+
+
+@pytest.mark.django_db(transaction=True)
+def test_why_it_failed_is_noted_once_the_database_takes_it(monkeypatch) -> None:
+    """As with a full disk: the worker lives on, and the job does not look as if it still ran."""
+    monkeypatch.setattr(working, "_NOTE_AGAIN_S", 0.0)
+    refused = iter([True, True, False])
+
+    def full(execute, sql, params, many, context):
+        if is_end_of_owned(sql) and next(refused):
+            raise OperationalError("database or disk is full")
+        return execute(sql, params, many, context)
+
+    def give_up(context, payload):
+        raise GivenUp("the disk is full")
+
+    job = jobs.enqueue("a")
+    with connection.execute_wrapper(full):
+        worker(a=give_up).run_one()
+    job.refresh_from_db()
+    assert (job.status, job.error, next(refused, None)) == (
+        JobStatus.FAILED,
+        "the disk is full",
+        None,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_to_end_does_not_wait_for_the_database() -> None:
+    stop = threading.Event()
+
+    def full(execute, sql, params, many, context):
+        if is_end_of_owned(sql):
+            stop.set()
+            raise OperationalError("database or disk is full")
+        return execute(sql, params, many, context)
+
+    def give_up(context, payload):
+        raise GivenUp("the disk is full")
+
+    job = jobs.enqueue("a")
+    with connection.execute_wrapper(full):
+        Worker({"a": give_up}, stop).run_one()
+    job.refresh_from_db()
+    assert job.status == JobStatus.RUNNING  # until its lease is over

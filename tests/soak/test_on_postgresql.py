@@ -32,6 +32,11 @@ FILES = [
     "tests/orchestrator/test_deployment_reports.py",
     "tests/orchestrator/test_lifecycle_machine.py",
     "tests/orchestrator/test_learning_rounds.py",
+    "tests/orchestrator/test_compress_job.py",
+    "tests/orchestrator/test_compress_offers.py",
+    "tests/orchestrator/test_compress_orders.py",
+    "tests/orchestrator/test_following_mlflow.py",
+    "tests/orchestrator/test_alias_rules.py",
 ]
 LIMIT_S = 600.0
 
