@@ -48,14 +48,16 @@ def run(measured: Row) -> str:
 
 
 def apart(measured: Row) -> str:
-    """The mean over budgets of what a choice is worth on the images that made it, and on others."""
-    lines = _head("chosen among", "on the images that chose", "on the others")
-    for name, side in (("searched", "searched"), ("hand-made", "by_hand")):
-        means = (
-            fmean(row[f"{side}_{where}"] for row in measured["apart"].values())
-            for where in ("chosen", "judged")
-        )
-        lines.append(_line(name, *(f"{mean:.4f}" for mean in means)))
+    """What each budget's choice is worth on images that did not choose it (that did)."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for names, row in sorted(measured["apart"].items(), key=lambda item: item[1]["by_hand_judged"]):
+        alike[_apart(row)].append(names)
+    lines = _head("devices", "hand-made", "searched")
+    lines += [_line(", ".join(names), cells) for cells, names in alike.items()]
+    rows = list(measured["apart"].values())
+    lines.append(
+        _line("mean", _apart({name: fmean(row[name] for row in rows) for name in rows[0]}))
+    )
     return "\n".join(lines)
 
 
@@ -100,6 +102,13 @@ def _served(row: Row) -> str:
         return " | ".join((_file(theirs), row["gap"], ""))
     mine = "the same" if ours == theirs else _file(ours, is_better=_side(row) == "better")
     return " | ".join((_file(theirs), mine, ours["technique"] or "training alone"))
+
+
+def _apart(row: Row) -> str:
+    return " | ".join(
+        f"{row[f'{side}_judged']:.4f} ({row[f'{side}_chosen']:.4f})"
+        for side in ("by_hand", "searched")
+    )
 
 
 def _side(row: Row) -> str:
