@@ -70,10 +70,19 @@ def supernet(figures: Row) -> str:
         for name in ("adjacent", "uniform"):
             cells = [*row[name], fmean(row[name]), row[f"{name}_all"]]
             lines.append(_line(row["seed"], name, *map(_3, cells)))
-    lines += ["", *_head("model slot", "int8 file, bytes", "its accuracy")]
-    for name, found in figures["seeds"][0]["served"].items():
-        lines.append(_line(name, f"{found['bytes']:,}", _3(found["accuracy"])))
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_served(figures["seeds"][0]["served"])])
+
+
+def _served(found: Sequence[Row]) -> list[str]:
+    lines = _head("devices", "subnet", "file / slot", "arena / budget", "predicted ms", "accuracy")
+    for row in found:
+        told = {reason["constraint"]: reason for reason in row["reasons"]}
+        sizes = (f"{told[name]['need']:,} / {told[name]['have']:,}" for name in ("flash", "ram"))
+        width = " x ".join(map(str, row["subnet"])) if row["subnet"] else "none; the least needs"
+        time = f"{told['latency']['have']:.2f}" if "latency" in told else "not known"
+        accuracy = _3(row["accuracy"]) if row["subnet"] else ""
+        lines.append(_line(row["devices"], width, *sizes, time, accuracy))
+    return lines
 
 
 TABLES: dict[str, Callable[[Row], str]] = {

@@ -1,4 +1,8 @@
-"""Each compression method beside its plain peer, on three seeds; every seed is kept."""
+"""Each compression method beside its plain peer, on three seeds or ten; every seed is kept.
+
+Settings were chosen on seeds 0 to 9. Those of SAP and Adapt-Pruner were changed after seeds 30 to
+32 had been seen, so these two are told on seeds from 40 on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ import pytest
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
-SEEDS = (10, 11, 12)
+SEEDS = (30, 31, 32)
+LATER_SEEDS = (40, 41, 42)
+TEN_SEEDS = range(40, 50)
 
 
 def mean(rows: list, field: str) -> float:
@@ -19,11 +25,11 @@ def mean(rows: list, field: str) -> float:
 def test_adaptive_pruning_by_the_sparsity_index(keep_method) -> None:
     from tests.benchmarks.compression.sap import Experiment, compare
 
-    rows = [compare(seed, Experiment()) for seed in SEEDS]
+    rows = [compare(seed, Experiment()) for seed in LATER_SEEDS]
     keep_method("sap", seeds=[asdict(row) for row in rows])
     assert all(row.density <= 0.01 and len(row.rounds) <= 7 for row in rows)
     assert mean(rows, "accuracy") >= 0.95
-    assert mean(rows, "accuracy") - mean(rows, "one_shot") >= 0.25
+    assert all(row.accuracy - row.one_shot >= 0.25 for row in rows)
     assert all(
         row.turned_in is not None and (row.collapsed_in is None or row.turned_in < row.collapsed_in)
         for row in rows
@@ -33,9 +39,10 @@ def test_adaptive_pruning_by_the_sparsity_index(keep_method) -> None:
 def test_structured_pruning_by_importance(keep_method) -> None:
     from tests.benchmarks.compression.adapt_pruner import compare
 
-    rows = [compare(seed) for seed in SEEDS]
+    rows = [compare(seed) for seed in TEN_SEEDS]
     keep_method("adapt_pruner", seeds=[asdict(row) for row in rows])
-    assert all(abs(row.adaptive_parameters - row.uniform_parameters) <= 0.01 for row in rows)
+    assert all(row.uniform_parameters >= row.adaptive_parameters - 1e-9 for row in rows)
+    assert mean(rows, "adaptive_parameters") <= 0.4
     assert mean(rows, "adaptive") - mean(rows, "uniform") >= 0.10
 
 
@@ -64,14 +71,16 @@ def test_int8_by_calibration_and_by_training(keep_method) -> None:
 
 def test_a_supernet_by_adjacent_banks(keep_method) -> None:
     from orchestrator.compression.methods.supernet import SupernetConfig
-    from tests.benchmarks.compression.supernet import SLOTS, compare
+    from tests.benchmarks.compression.supernet import WITHIN_MS, compare, device_classes
 
-    rows = [compare(seed, SupernetConfig(), SLOTS if seed == SEEDS[0] else {}) for seed in SEEDS]
-    keep_method("supernet", slots=SLOTS, seeds=[asdict(row) for row in rows])
-    smallest = fmean(row.adjacent[0] - row.uniform[0] for row in rows)
-    of_banks = fmean(fmean(row.adjacent) - fmean(row.uniform) for row in rows)
-    assert smallest >= 0.005
-    assert of_banks >= 0
-    assert {name: row["bytes"] <= SLOTS[name] for name, row in rows[0].served.items()} == (
-        dict.fromkeys(SLOTS, True)
-    )
+    classes = device_classes()
+    rows = [compare(seed, SupernetConfig(), classes if seed == SEEDS[0] else []) for seed in SEEDS]
+    keep_method("supernet", within_ms=WITHIN_MS, seeds=[asdict(row) for row in rows])
+    assert fmean(row.adjacent[0] - row.uniform[0] for row in rows) >= 0.005
+    assert fmean(fmean(row.adjacent) - fmean(row.uniform) for row in rows) >= 0
+    assert mean(rows, "adjacent_all") >= mean(rows, "uniform_all")
+    assert len(rows[0].served) == len(classes)
+    for found in rows[0].served:
+        kept = all(reason["holds"] for reason in found.reasons)
+        assert kept == (found.subnet is not None)
+        assert kept or "ram" in {r["constraint"] for r in found.reasons if not r["holds"]}

@@ -8,10 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from orchestrator.compression.methods.adapt_pruner import (
     AdaptPrunerConfig,
     Examples,
+    Layer,
     importances,
     next_ratio,
     prune_by_importance,
@@ -36,10 +38,9 @@ def network() -> ResidualNetwork:
 
 
 def test_without_retraining_more_is_kept_than_by_pruning_all_alike() -> None:
-    seen = compare(10)
-    assert seen.adaptive_parameters == pytest.approx(seen.uniform_parameters, abs=0.02)
-    assert seen.uniform_parameters < 0.4
-    assert seen.adaptive > seen.uniform
+    seen = compare(0)
+    assert seen.adaptive_parameters <= seen.uniform_parameters <= 0.41
+    assert seen.adaptive - seen.uniform >= 0.10
 
 
 @settings(max_examples=50, deadline=None)
@@ -102,3 +103,55 @@ def test_channels_without_effect_leave_first() -> None:
     prune_by_importance(pruned, pruned.prunable(), examples(), config)
     inputs = examples().inputs
     assert torch.allclose(pruned(inputs)[0], whole(inputs)[0], atol=1e-5)
+
+
+class ConvolutionalBlock(nn.Module):
+    """1 x 1, 3 x 3 in as many groups as asked for, 1 x 1, added to the input."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.widening = nn.Conv2d(8, 16, 1, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+        self.middle = nn.Conv2d(16, 16, 3, padding=1, groups=groups)
+        self.last = nn.Conv2d(16, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.last(self.middle(self.norm(self.widening(x)).relu()).relu())
+
+
+class GatedBlock(nn.Module):
+    """Two layers whose outputs are multiplied: what leaves one leaves the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widening, self.gate = nn.Linear(8, 16), nn.Linear(8, 16)
+        self.last = nn.Linear(16, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.last(self.widening(x).relu() * self.gate(x).sigmoid())
+
+
+@pytest.mark.parametrize("groups", [1, 4, 16])
+@pytest.mark.parametrize("name", ["widening", "middle"])
+def test_convolutions_of_any_groups_are_narrowed(groups: int, name: str) -> None:
+    torch.manual_seed(0)
+    blocks = nn.Sequential(*(ConvolutionalBlock(groups) for _ in range(2)))
+    pruned = nn.Sequential(blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    layers = [Layer(block, getattr(block, name)) for block in blocks]
+    images = Examples(torch.rand(16, 8, 5, 5), torch.randint(10, (16,)))
+    outcome = prune_by_importance(pruned, layers, images, AdaptPrunerConfig(0, parameters_left=0.7))
+    assert outcome.parameters_left <= 0.7
+    assert pruned(images.inputs).shape == (16, 10)
+
+
+def test_layers_that_hang_together_are_narrowed_together() -> None:
+    torch.manual_seed(0)
+    blocks = nn.Sequential(*(GatedBlock() for _ in range(2)))
+    pruned = nn.Sequential(blocks, nn.Linear(8, 10))
+    layers = [Layer(block, each) for block in blocks for each in (block.widening, block.gate)]
+    inputs = Examples(torch.rand(16, 8), torch.randint(10, (16,)))
+    config = AdaptPrunerConfig(amplitude=0, parameters_left=0.6)
+    outcome = prune_by_importance(pruned, layers, inputs, config)
+    assert 0.5 <= outcome.parameters_left <= 0.6
+    assert all(block.widening.out_features == block.gate.out_features for block in blocks)
+    assert pruned(inputs.inputs).shape == (16, 10)

@@ -125,3 +125,11 @@ def test_classes_and_probabilities_that_cannot_be_are_refused() -> None:
     strange["kept"]["probability"][1, 2, 1] = np.nan
     with pytest.raises(LogitsRefused, match="not between 0 and 1"):
         SparseLogits.from_bytes(strange.tobytes(), 20, 10, 3)
+
+
+def test_a_teacher_that_says_what_is_not_finite_is_refused() -> None:
+    broken = network(1)
+    with torch.no_grad():
+        broken[1].weight[0, 0] = torch.nan
+    with pytest.raises(LogitsRefused, match="not all finite"):
+        record(broken, inputs(), vary, SHORT, seed=4)

@@ -15,10 +15,6 @@ import torch_pruning
 from torch import nn
 
 _MOST = 0.99  # of a layer's channels; at least one stays in any case
-_REMOVAL = {
-    nn.Conv2d: torch_pruning.prune_conv_out_channels,
-    nn.Linear: torch_pruning.prune_linear_out_channels,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +129,36 @@ def _narrow(
     """Bring each layer to its width; the channels with the least |w dL/dw| of their group leave."""
     _accumulate_gradients(network, examples)
     graph = torch_pruning.DependencyGraph().build_dependency(network, examples.inputs[:1])
+    for layer, width in zip(layers, widths, strict=True):
+        if width < layer.width:  # where it is coupled with one before it has been narrowed by now
+            _remove_channels(graph, layer, layer.width - width)
+    network.zero_grad(set_to_none=True)
+
+
+def _remove_channels(graph: torch_pruning.DependencyGraph, layer: Layer, count: int) -> None:
+    """Where grouped convolutions take part, as many of each group, at the same places in it.
+
+    Of such a group two stay: with one it would count as depthwise, which it is not.
+    """
     importance = torch_pruning.importance.GroupTaylorImportance(
         group_reduction="sum", normalizer=None
     )
-    groups = []
-    for layer, width in zip(layers, widths, strict=True):
-        if width >= layer.width:
-            continue
-        prune = _REMOVAL[type(layer.widening)]
-        whole = graph.get_pruning_group(layer.widening, prune, list(range(layer.width)))
-        leaving = importance(whole).argsort()[: layer.width - width].tolist()
-        groups.append(graph.get_pruning_group(layer.widening, prune, leaving))
-    for group in groups:
-        group.prune()
-    network.zero_grad(set_to_none=True)
+    prune = graph.get_pruner_of_module(layer.widening).prune_out_channels
+    whole = graph.get_pruning_group(layer.widening, prune, list(range(layer.width)))
+    parts = max(_parts(member.dep.target.module) for member in whole)
+    each = layer.width // parts
+    count = count if parts == 1 else max(0, min(count // parts, each - 2))
+    order = importance(whole).reshape(parts, each).sum(0).argsort()[:count]
+    leaving = [int(place) + part * each for part in range(parts) for place in order]
+    if leaving:
+        graph.get_pruning_group(layer.widening, prune, leaving).prune()
+
+
+def _parts(module: nn.Module) -> int:
+    """In how many parts its channels are held apart; a depthwise convolution's go one by one."""
+    if not isinstance(module, nn.Conv2d):
+        return 1
+    return 1 if module.groups == module.in_channels == module.out_channels else module.groups
 
 
 def _accumulate_gradients(network: nn.Module, examples: Examples) -> None:

@@ -99,13 +99,15 @@ def record(
     """What the teacher says of every sample in every epoch, as each is varied there.
 
     The teacher answers logits (n, classes), alone or first of a tuple. LogitsRefused where it
-    has fewer classes than are to be kept.
+    has fewer classes than are to be kept, or says what is not finite.
     """
     torch.set_num_threads(_THREADS)
     teacher.eval()
     chance = np.random.default_rng(seed)
     seeds = chance.integers(0, 1 << 32, (config.epochs, len(inputs)), np.uint32)
     said = [_said(teacher, views(inputs, epoch, vary), config) for epoch in seeds]
+    if not all(bool(each.isfinite().all()) for each in said):
+        raise LogitsRefused("the teacher's logits are not all finite")
     classes = said[0].shape[1]
     records = np.zeros(seeds.shape, _layout(config.kept, classes))
     records["seed"] = seeds

@@ -25,7 +25,7 @@ Train = Callable[[nn.Module], None]
 """Trains in place, from the weights that the network has; what is masked stays zero by itself."""
 Judge = Callable[[nn.Module], float]
 """The accuracy as a fraction."""
-Weighted = nn.Linear | nn.Conv2d
+Weighted = nn.Linear | nn.Conv1d | nn.Conv2d
 """A layer whose weights may leave."""
 Masks = dict[str, torch.Tensor]
 """1 for each weight that is kept, by the name of its layer."""
@@ -89,8 +89,10 @@ def prune_adaptively(
     """Train and prune in place, round by round. Weights of layers leave, biases do not.
 
     The network is left sparse, as trained in the last round. Logs each round, and a warning in the
-    one whose index turns.
+    one whose index turns. ValueError for a network without such layers.
     """
+    if not prunable(network):
+        raise ValueError("the network has no dense or convolutional layer whose weights may leave")
     first = {name: value.clone() for name, value in network.state_dict().items()}
     masks = {name: torch.ones_like(layer.weight) for name, layer in prunable(network)}
     rounds = [_trained(network, masks, first, train, judge, 0, config)]
@@ -146,9 +148,11 @@ def train_masked(network: nn.Module, masks: Masks, first: Masks, train: Train) -
     layers = dict(prunable(network))
     for name, mask in masks.items():
         prune.custom_from_mask(layers[name], "weight", mask)
-    train(network)
-    for name in masks:
-        prune.remove(layers[name], "weight")
+    try:
+        train(network)
+    finally:
+        for name in masks:
+            prune.remove(layers[name], "weight")
 
 
 def _kept(weights: dict[str, Weighted], masks: Masks, names: list[str]) -> torch.Tensor:

@@ -30,12 +30,14 @@ class SupernetConfig:
     """`per_step` subnets are trained in each step; AdamW with a one-cycle learning rate.
 
     `banks` parts of equal ratio of multiply-accumulates; 1 is uniform sampling over all subnets.
+    `evenness` 1 visits all banks equally often, 0 by the number of their subnets.
     """
 
     widths: tuple[tuple[int, ...], ...] = (_WIDTHS, _WIDTHS)
     banks: int = 5
+    evenness: float = 0.75
     per_step: int = 2
-    epochs: int = 30
+    epochs: int = 240
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
 
@@ -100,16 +102,23 @@ def banks_of(
     return [bank for bank in banks if bank]
 
 
-def walk(banks: Sequence[Sequence[Subnet]], per_step: int, seed: int) -> Iterator[list[Subnet]]:
+def walk(
+    banks: Sequence[Sequence[Subnet]], per_step: int, seed: int, evenness: float = 1.0
+) -> Iterator[list[Subnet]]:
     """Each step's subnets, all of one bank that is the last step's or next to it.
 
-    A step beyond either end stays there, so each bank is visited equally often in the long run.
+    In the long run a bank of n subnets is visited in proportion to n^(1 - evenness). A step beyond
+    either end stays there; one to a bank of less weight is made by chance, in proportion (N.
+    Metropolis et al., "Equation of State Calculations by Fast Computing Machines", 1953).
     """
     chance = Random(seed)
+    weights = [len(bank) ** (1 - evenness) for bank in banks]
     place = chance.randrange(len(banks))
     while True:
         yield chance.choices(banks[place], k=per_step)
-        place = min(len(banks) - 1, max(0, place + chance.choice((-1, 0, 1))))
+        beside = min(len(banks) - 1, max(0, place + chance.choice((-1, 0, 1))))
+        if weights[beside] >= weights[place] or chance.random() * weights[place] < weights[beside]:
+            place = beside
 
 
 def train_supernet(
@@ -124,7 +133,7 @@ def train_supernet(
         optimizer, config.learning_rate, total_steps=steps * config.epochs
     )
     banks = banks_of(config.subnets(), network.macs, config.banks)
-    sampled = walk(banks, config.per_step, seed)
+    sampled = walk(banks, config.per_step, seed, config.evenness)
     network.train()
     for _ in range(config.epochs):
         for inputs, labels in batches():
