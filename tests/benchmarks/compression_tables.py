@@ -25,7 +25,12 @@ Row = Mapping[str, Any]
 def sap(figures: Row) -> str:
     lines = _head("seed", "gamma", "rounds", "weights", "dense", "SAP", "one-shot", "turn", "lost")
     for row in figures["seeds"]:
-        cells = [row["seed"], row["gamma"], len(row["rounds"]) - 1, f"{row['density']:.2%}"]
+        cells = [
+            row["seed"],
+            f"{row['gamma']:.2f}",
+            len(row["rounds"]) - 1,
+            f"{row['density']:.2%}",
+        ]
         cells += [_3(row[name]) for name in ("dense", "accuracy", "one_shot")]
         lines.append(_line(*cells, row["turned_in"], row["collapsed_in"] or "not seen"))
     means = [_3(_mean(figures["seeds"], name)) for name in ("dense", "accuracy", "one_shot")]
