@@ -1,7 +1,7 @@
 """Each compression method beside its plain peer, on three seeds or ten; every seed is kept.
 
-Settings were chosen on seeds 0 to 9. Those of SAP and Adapt-Pruner were changed after seeds 30 to
-32 had been seen, so these two are told on seeds from 40 on.
+Settings were chosen on seeds 0 to 9. Those of SAP were changed after seeds 30 to 32 had been seen,
+those of Adapt-Pruner after 40 to 49 had, so these two are told on seeds behind those.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
 SEEDS = (30, 31, 32)
 LATER_SEEDS = (40, 41, 42)
-TEN_SEEDS = range(40, 50)
+TEN_SEEDS = range(50, 60)
 
 
 def mean(rows: list, field: str) -> float:
@@ -43,8 +43,7 @@ def test_structured_pruning_by_importance(keep_method) -> None:
     keep_method("adapt_pruner", seeds=[asdict(row) for row in rows])
     assert all(row.uniform_parameters >= row.adaptive_parameters - 1e-9 for row in rows)
     assert mean(rows, "adaptive_parameters") <= 0.4
-    # 0.10 was the goal; on these seeds it is missed, as docs/compression.md tells.
-    assert mean(rows, "adaptive") > mean(rows, "uniform")
+    assert mean(rows, "adaptive") - mean(rows, "uniform") >= 0.10
 
 
 def test_distillation_from_sparse_logits(keep_method) -> None:
