@@ -2,7 +2,7 @@
 
 The network is trained with stochastic depth (G. Huang et al., "Deep Networks with Stochastic
 Depth", ECCV 2016), as deep residual networks commonly are: the later a block, the more often it is
-passed over. It learns to say what it says without most of its blocks, so some matter and some do not.
+passed over. It learns to do without most of its blocks, so that some matter and some do not.
 Both go the same steps and judge channels alike, on the same training images; neither has anything
 that is tuned. Pruning alike takes a channel of every block at once, so it stops at the last share
 that is not below the other's: it never has fewer parameters.
