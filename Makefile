@@ -1,6 +1,8 @@
 # TinyFleet: `make demo` shows it, `make test` proves it.
 # Tests wait for brokers, databases and browsers more than they compute: two processes for any machine.
 PROCESSES ?= 2
+# In the order of the folders: what is of the whole, the longest, is then not begun last.
+SHARED := -n $(PROCESSES) --no-loadscope-reorder
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -47,10 +49,10 @@ $(CLIENTS):
 	npm install --prefix var/clients --fetch-retries=1 --fetch-timeout=60000 --ignore-scripts --no-save --no-audit --no-fund --loglevel=error $(COMUNICA)
 
 pytest: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(PROCESSES) -m "not bench and not soak"
+	$(BIN)/python -m pytest $(SHARED) -m "not bench and not soak"
 
 soak: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(PROCESSES) -m soak
+	$(BIN)/python -m pytest $(SHARED) -m soak
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest -m bench
