@@ -52,7 +52,7 @@ pytest: $(INSTALLED)
 	$(BIN)/python -m pytest $(SHARED) -m "not bench and not soak"
 
 soak: $(INSTALLED)
-	$(BIN)/python -m pytest $(SHARED) -m soak
+	$(BIN)/python -m pytest -m soak
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest -m bench

@@ -85,7 +85,11 @@ class DigitBench:
         return RangeRule(str(choice["quantization"]))
 
     def untrained(self, choice: Choice) -> nn.Module:
-        """Pruning takes as many channels of random weights as of trained ones."""
+        """Pruning takes as many channels of random weights as of trained ones.
+
+        The same weights each time: by a few bytes the file's size depends on them.
+        """
+        seeded(self._seed)
         if choice["origin"] == "pruned":
             return pruned(DigitNetwork(_config(_parent_of(choice))), _pruning(choice))
         return DigitNetwork(_config(choice))

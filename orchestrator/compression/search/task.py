@@ -45,7 +45,10 @@ class Workbench(Protocol):
         """Which ranges of those inputs int8 steps are spread over."""
 
     def untrained(self, choice: Choice) -> nn.Module:
-        """The network of a choice with any weights: it is as large as the trained one will be."""
+        """The network of a choice with any weights, the same each time.
+
+        It is as large as the trained one will be, to within a few bytes of its file.
+        """
 
     def trained(self, choice: Choice, seed: int, on_epoch: OnEpoch) -> Trained:
         """The network of a choice, trained; the same seed gives the same weights again."""

@@ -89,7 +89,11 @@ class ZooBench:
         return RangeRule(str(choice["quantization"]))
 
     def untrained(self, choice: Choice) -> nn.Module:
-        """Pruning takes as many channels of random weights as of trained ones."""
+        """Pruning takes as many channels of random weights as of trained ones.
+
+        The same weights each time: by a few bytes the file's size depends on them.
+        """
+        torch.manual_seed(self._seed)
         if choice["origin"] == "pruned":
             return self._narrowed(self._entry.build(2 * _width(choice)))
         return self._entry.build(_width(choice)).eval()
