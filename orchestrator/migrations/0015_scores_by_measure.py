@@ -3,6 +3,15 @@
 from django.db import migrations, models
 
 
+def name_scores(apps, schema_editor):
+    """In the results of jobs, too; their gaps name the measure already."""
+    for job in apps.get_model('orchestrator', 'Job').objects.filter(kind='compress'):
+        for standing in (job.result or {}).get('standings', ()):
+            standing['score'] = standing.pop('accuracy', None)
+            standing['measure'] = 'accuracy'
+        job.save(update_fields=['result'])
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -12,6 +21,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RenameField('compressiontrial', 'accuracy', 'score'),
         migrations.RenameField('compressiontrial', 'float_accuracy', 'float_score'),
+        migrations.RunPython(name_scores, migrations.RunPython.noop),
         migrations.AlterField(
             model_name='compressiontrial',
             name='score',

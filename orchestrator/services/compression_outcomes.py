@@ -110,12 +110,12 @@ def standing_json(standing: Standing) -> dict[str, Any]:
 
 def standing_from_json(raw: Mapping[str, Any]) -> Standing:
     """What `standing_json` gave; of the budget it keeps whom it stands for, and the measure."""
-    limits = Limits(measure=Metric(raw.get("measure", Metric.ACCURACY)))
+    limits = Limits(measure=Metric(raw["measure"]))
     return Standing(
         budget=Budget(tuple(raw["budget"]), Capacity(profile=""), limits),
         reach=Reach(raw["reach"]),
         candidate=raw["variant"] or "",
-        score=raw.get("score"),
+        score=raw["score"],
         gaps=tuple(_gap_from_json(gap) for gap in raw["gaps"]),
     )
 

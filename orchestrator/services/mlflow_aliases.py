@@ -7,6 +7,7 @@ twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,15 +15,16 @@ from datetime import datetime
 import structlog
 from django.utils import timezone
 
-from ontology.facts import QUALITIES
+from ontology.matching import qualities
 from orchestrator.gateways.mlflow_registry import MlflowRegistry
 from orchestrator.models import MlflowAlias, Title
 from orchestrator.policy.aliases import NOWHERE, AliasFacts, Deed, Move, choose_deed, read_move
 from orchestrator.services.mlflow_proposals import is_undecided, propose
 from orchestrator.services.targets import RolloutError
-from registry.models import Measurement, RegisteredModel, Release, Variant
+from registry.models import RegisteredModel, Release, Variant
 from registry.models.audit import AuditChannel, AuditOutcome
 from registry.services.audit import Act, record
+from registry.services.networks import need_of
 
 log = structlog.get_logger(__name__)
 
@@ -97,17 +99,13 @@ def _with_proposal(alias: MlflowAlias, known: KnownModel, facts: AliasFacts) -> 
 def _face(titled: Mapping[str, Variant]) -> str:
     """Of a release's versions the one to bear its alias: the best by its measure, then the
     smallest."""
-    figures = Measurement.objects.filter(
-        variant__in=titled.values(), metric__in=QUALITIES, board=None
-    )
-    quality: dict[int, float] = {}
-    for variant, value in figures.values_list("variant", "value"):
-        quality[variant] = max(value, quality.get(variant, 0.0))
+    quality = qualities([need_of(variant) for variant in titled.values()])
 
     def rank(version: str) -> tuple[float, int, int]:
         variant = titled[version]
+        known = quality[str(variant.pk)]
         size_bytes = variant.artifact.size_bytes if variant.artifact else 0
-        return -quality.get(variant.pk, 0.0), size_bytes, variant.pk
+        return -(-math.inf if known is None else known), size_bytes, variant.pk
 
     return min(titled, key=rank, default=NOWHERE)
 

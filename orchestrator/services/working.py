@@ -119,15 +119,15 @@ class Worker:
         except Exception:
             log.exception("job_broke", job=job.pk, kind=job.kind)
             end = partial(jobs.fail, job, traceback.format_exc())
-        self._note(end)
+        self._note(job, end)
 
-    def _note(self, end: Callable[[], None]) -> None:
+    def _note(self, job: Job, end: Callable[[], None]) -> None:
         """Where the database takes nothing, as with a full disk, the reason waits until it does."""
         while True:
             try:
                 end()
             except OperationalError:
-                log.exception("job_end_not_noted")
+                log.exception("job_end_not_noted", job=job.pk)
                 if self._stop.wait(_NOTE_AGAIN_S):
                     return
                 close_old_connections()

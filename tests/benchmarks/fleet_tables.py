@@ -8,7 +8,6 @@ writes them into the page anew: no figure there is typed in.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,11 +15,11 @@ from statistics import fmean
 from typing import Any
 
 from tests.benchmarks.conftest import FOLDER
+from tests.benchmarks.page_tables import head, line, with_blocks
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "compress.md"
 FLEET = "test_the_demonstrations_fleet.json"
 VARIANT = "test_one_variant_training_aside.json"
-_BLOCK = re.compile(r"(<!-- (\w+): measured -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Row = Mapping[str, Any]
 
@@ -31,8 +30,8 @@ def profiles(measured: Row) -> str:
     alike: dict[str, list[str]] = defaultdict(list)
     for name, row in sorted(measured["profiles"].items(), key=_smallest_first):
         alike[_served(row)].append(_board(name) if boards[_board(name)] == 1 else name)
-    lines = _head("profiles", "hand-made", "searched", "by")
-    lines += [_line(", ".join(names), cells) for cells, names in alike.items()]
+    lines = head("profiles", "hand-made", "searched", "by")
+    lines += [line(", ".join(names), cells) for cells, names in alike.items()]
     return "\n".join(lines)
 
 
@@ -40,10 +39,10 @@ def run(measured: Row) -> str:
     """What either took, and how often the search is better, the same or worse."""
     served = [row for row in measured["profiles"].values() if row["by_hand"] is not None]
     sides = Counter(_side(row) for row in served)
-    lines = _head("search", "trials", "released", "hand-made", "better", "the same", "worse")
+    lines = head("search", "trials", "released", "hand-made", "better", "the same", "worse")
     took = [f"{measured[name]:.0f} s" for name in ("searched_s", "by_hand_s")]
     counts = [sides["better"], sides["same"], sides["worse"]]
-    lines.append(_line(took[0], measured["trials"], measured["variants"], took[1], *counts))
+    lines.append(line(took[0], measured["trials"], measured["variants"], took[1], *counts))
     return "\n".join(lines)
 
 
@@ -52,19 +51,17 @@ def apart(measured: Row) -> str:
     alike: dict[str, list[str]] = defaultdict(list)
     for names, row in sorted(measured["apart"].items(), key=lambda item: item[1]["by_hand_judged"]):
         alike[_apart(row)].append(names)
-    lines = _head("devices", "hand-made", "searched")
-    lines += [_line(", ".join(names), cells) for cells, names in alike.items()]
+    lines = head("devices", "hand-made", "searched")
+    lines += [line(", ".join(names), cells) for cells, names in alike.items()]
     rows = list(measured["apart"].values())
-    lines.append(
-        _line("mean", _apart({name: fmean(row[name] for row in rows) for name in rows[0]}))
-    )
+    lines.append(line("mean", _apart({name: fmean(row[name] for row in rows) for name in rows[0]})))
     return "\n".join(lines)
 
 
 def variant(measured: Row) -> str:
-    lines = _head("processor time", "wall time", "with all imports", "memory at most")
+    lines = head("processor time", "wall time", "with all imports", "memory at most")
     times = [f"{measured[name]:.1f} s" for name in ("next_cpu_s", "next_s", "first_s")]
-    lines.append(_line(*times, f"{measured['peak_bytes'] / 1e9:.2f} GB"))
+    lines.append(line(*times, f"{measured['peak_bytes'] / 1e9:.2f} GB"))
     return "\n".join(lines)
 
 
@@ -79,14 +76,12 @@ TABLES: Mapping[str, tuple[str, Callable[[Row], str]]] = {
 def with_tables(page: str, folder: Path) -> str:
     """The page, each block whose figures are in the folder made anew."""
 
-    def block(found: re.Match[str]) -> str:
-        file, table = TABLES[found[2]]
+    def made(name: str) -> str | None:
+        file, table = TABLES[name]
         path = folder / file
-        if not path.exists():
-            return found[0]
-        return f"{found[1]}{table(json.loads(path.read_text()))}\n{found[3]}"
+        return table(json.loads(path.read_text())) if path.exists() else None
 
-    return _BLOCK.sub(block, page)
+    return with_blocks(page, made)
 
 
 def _smallest_first(item: tuple[str, Row]) -> tuple[bool, int, str]:
@@ -127,14 +122,6 @@ def _file(found: Row | None, *, is_better: bool = False) -> str:
 
 def _board(name: str) -> str:
     return name.partition(" ")[0]
-
-
-def _head(*names: str) -> list[str]:
-    return [_line(*names), _line(*("---" for _ in names))]
-
-
-def _line(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ writes the tables into the page anew: no figure there is typed in.
 
 from __future__ import annotations
 
-import re
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from registry.footprint.calibration import left_out_errors, read_samples
 from registry.footprint.code import code_facts
 from registry.footprint.core_speed import core_speeds
 from registry.formats.tflite import parse
+from tests.benchmarks.page_tables import with_blocks
 from tests.registry.measured import all_models, measured_rows, model_bytes
 from tests.registry.runtime.cases import Case as Asked
 from tests.registry.runtime.comparison import asked_beside, difference
@@ -38,7 +38,6 @@ from tests.registry.runtime.sweep import FAMILIES
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "footprint.md"
 GROWN = 40
 OF_EACH = 3
-_BLOCK = re.compile(r"(<!-- (\w+): computed -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,7 @@ TABLES: Mapping[str, Callable[[Path], str]] = {
 
 def with_tables(page: str, data: Path) -> str:
     """The page with its computed parts computed anew."""
-    return _BLOCK.sub(lambda found: f"{found[1]}{TABLES[found[2]](data)}\n{found[3]}", page)
+    return with_blocks(page, lambda name: TABLES[name](data))
 
 
 def _table(cases: Sequence[Case], what: str) -> str:

@@ -8,7 +8,6 @@ writes the page anew from the code and from the figures under var/bench: none th
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,10 +17,10 @@ from typing import Any
 from orchestrator.compression.zoo.entries import ZOO
 from orchestrator.compression.zoo.entry import ZooEntry, parameters
 from tests.benchmarks.conftest import FOLDER
+from tests.benchmarks.page_tables import line, with_blocks
 from tests.benchmarks.zoo_bars import LEAST
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "zoo.md"
-_BLOCK = re.compile(r"(<!-- (\w+): (?:computed|measured) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _HEADER_LINES = 2
 
@@ -30,7 +29,7 @@ Row = Mapping[str, Any]
 
 def table_of_networks() -> str:
     lines = ["| network | task | source | parameters | learns |", "|---|---|---|---:|---|"]
-    lines += [_line(_of_entry(entry)) for entry in ZOO.values()]
+    lines += [line(*_of_entry(entry)) for entry in ZOO.values()]
     return "\n".join(lines)
 
 
@@ -38,7 +37,7 @@ def table_of_data() -> str:
     lines = ["| data | folder | held out by | licence | source |", "|---|---|---|---|---|"]
     for data in {entry.data.name: entry.data for entry in ZOO.values()}.values():
         folder = f"`{data.folder}`" if data.folder else "none"
-        lines.append(_line((f"`{data.name}`", folder, data.held_out_by, data.licence, data.source)))
+        lines.append(line(f"`{data.name}`", folder, data.held_out_by, data.licence, data.source))
     return "\n".join(lines)
 
 
@@ -68,7 +67,7 @@ def table_of_speakers(folder: Path) -> str:
         if heard is not None and unheard is not None:
             known = fmean(cell["float_score"] for cell in heard["cells"])
             cells = (f"`{name}`", *map(_share, (known, unheard["mean"], min(unheard["scores"]))))
-            lines.append(_line(cells))
+            lines.append(line(*cells))
     return "\n".join(lines)
 
 
@@ -83,7 +82,7 @@ def table_of_gaze(folder: Path) -> str:
         degrees = [f"{row[f'{kind}_degrees']:.1f}°" for kind in kinds]
         lowered = 1 - row["after_degrees"] / row["before_degrees"]
         harmed = f"{row['users_worse']} of {row['users']}"
-        lines.append(_line((row["seed"], *degrees, f"{lowered:.0%}", harmed)))
+        lines.append(line(row["seed"], *degrees, f"{lowered:.0%}", harmed))
     return "\n".join(lines)
 
 
@@ -101,14 +100,12 @@ MEASURED: Mapping[str, Callable[[Path], str]] = {
 def with_tables(page: str, folder: Path | None) -> str:
     """The page with its computed parts computed anew, and its measured ones where a folder is."""
 
-    def written(found: re.Match[str]) -> str:
-        if found[2] in COMPUTED:
-            return f"{found[1]}{COMPUTED[found[2]]()}\n{found[3]}"
-        if folder is None:
-            return found[0]
-        return f"{found[1]}{_or_nothing(MEASURED[found[2]](folder))}\n{found[3]}"
+    def made(name: str) -> str | None:
+        if name in COMPUTED:
+            return COMPUTED[name]()
+        return None if folder is None else _or_nothing(MEASURED[name](folder))
 
-    return _BLOCK.sub(written, page)
+    return with_blocks(page, made)
 
 
 def _or_nothing(table: str) -> str:
@@ -126,28 +123,22 @@ def _of_entry(entry: ZooEntry) -> Sequence[str]:
 def _scores(name: str, cells: Sequence[Row], bar: str) -> str:
     int8 = [cell["int8_score"] for cell in cells]
     arenas = {cell["arena_bytes"] for cell in cells}
-    return _line(
-        (
-            f"`{name}`",
-            len(cells),
-            cells[0]["measure"],
-            _share(fmean(cell["float_score"] for cell in cells)),
-            _share(fmean(int8)),
-            _share(min(int8)),
-            bar,
-            f"{max(cell['file_bytes'] for cell in cells):,} B",
-            "unknown" if None in arenas else f"{max(arenas):,} B",
-            f"{fmean(cell['training_s'] for cell in cells):.0f} s",
-        )
+    return line(
+        f"`{name}`",
+        len(cells),
+        cells[0]["measure"],
+        _share(fmean(cell["float_score"] for cell in cells)),
+        _share(fmean(int8)),
+        _share(min(int8)),
+        bar,
+        f"{max(cell['file_bytes'] for cell in cells):,} B",
+        "unknown" if None in arenas else f"{max(arenas):,} B",
+        f"{fmean(cell['training_s'] for cell in cells):.0f} s",
     )
 
 
 def _share(value: float) -> str:
     return f"{value:.3f}"
-
-
-def _line(cells: Sequence[Any]) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _read(folder: Path, name: str) -> Any:

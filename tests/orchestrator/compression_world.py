@@ -26,6 +26,7 @@ from orchestrator.services.compression_orders import Order, order_compression
 from orchestrator.services.job_functions import JOB_FUNCTIONS
 from orchestrator.services.working import Worker
 from registry.footprint.description import describe
+from registry.models import BoardType, Runtime
 from tests.orchestrator.small_networks import small_network
 
 INPUTS = 64
@@ -106,6 +107,21 @@ def use_task(monkeypatch: pytest.MonkeyPatch, measure: Metric = Metric.ACCURACY)
         lambda release, on_progress: release.variants.count(),
     )
     trained.clear()
+
+
+def bare_board() -> BoardType:
+    """A board of the catalogue without a device, and a runtime whose operators are known."""
+    Runtime.objects.create(
+        name="tflite-micro",
+        version="known",
+        kernels="reference",
+        operators={"FULLY_CONNECTED": 12},
+        dtypes=["int8", "int32"],
+    )
+    return BoardType.objects.create(
+        slug="bare", name="Bare", vendor="x", mcu="m4", core="cortex-m4f", source="-",
+        ram_bytes=20_000, flash_bytes=64_000,
+    )  # fmt: skip
 
 
 def ordered(**order) -> Job:

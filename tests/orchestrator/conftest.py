@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = WorkerInstallation(tmp_path_factory.mktemp("migrated"))
     made.manage("migrate", "--verbosity", "0")
     return made.var / DATABASE
+
+
+@pytest.fixture
+def sizes_task(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    """The task of small sizes in the catalogue, and artifacts of this test's own."""
+    from tests.orchestrator import compression_world  # with torch, which takes seconds
+
+    settings.MEDIA_ROOT = tmp_path / "artifacts"
+    compression_world.use_task(monkeypatch)
 
 
 @pytest.fixture

@@ -35,9 +35,7 @@ FINISHED = 3
 
 
 @pytest.fixture(autouse=True)
-def task(monkeypatch, settings, tmp_path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "artifacts"
-    world.use_task(monkeypatch)
+def task(sizes_task) -> None:
     make_devices(1, ROOMY)
 
 

@@ -42,9 +42,7 @@ class Losing(world.SizesBench):
 
 
 @pytest.fixture
-def losing(monkeypatch, settings, tmp_path, transactional_db) -> type[Losing]:
-    settings.MEDIA_ROOT = tmp_path / "artifacts"
-    world.use_task(monkeypatch)
+def losing(monkeypatch, sizes_task, transactional_db) -> type[Losing]:
     make_devices(1, ROOMY)
     monkeypatch.setattr(world.SizesTask, "prepare", lambda self, seed: Losing())
     return Losing

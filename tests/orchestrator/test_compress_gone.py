@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from orchestrator.compression.search import catalogue
 from orchestrator.models import Job, JobStatus
 from orchestrator.services import jobs
-from registry.models import BoardType, Device, Fleet, Runtime
+from registry.models import BoardType, Device, Fleet
 from tests.orchestrator import compression_world as world
 from tests.orchestrator.compression_world import TASK, ordered, run
 from tests.orchestrator.rollout_world import ROOMY, make_devices
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def task(monkeypatch, settings, tmp_path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "artifacts"
-    world.use_task(monkeypatch)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sizes_task")]
 
 
 @pytest.fixture
 def board() -> BoardType:
-    Runtime.objects.create(
-        name="tflite-micro",
-        version="known",
-        kernels="reference",
-        operators={"FULLY_CONNECTED": 12},
-        dtypes=["int8", "int32"],
-    )
-    return BoardType.objects.create(
-        slug="bare", name="Bare", vendor="x", mcu="m4", core="cortex-m4f", source="-",
-        ram_bytes=20_000, flash_bytes=64_000,
-    )  # fmt: skip
+    return world.bare_board()
 
 
 def shown(client, job: Job) -> tuple[dict, str]:
@@ -101,3 +88,15 @@ def test_a_task_that_is_not_there_any_more_is_said(monkeypatch, admin_client) ->
     assert "no task" in run(job).error
     with pytest.raises(CommandError, match="no task"):
         call_command("compress", TASK, "--for-fleet", "all", "--task", TASK, "--no-wait")
+
+
+def test_what_was_found_before_scores_had_a_measure_is_shown_as_it_was(board, admin_client) -> None:
+    job = run(ordered(fleet=None, board="bare", trials=3))
+    now, _ = shown(admin_client, job)
+    for standing in job.result["standings"]:
+        standing["accuracy"] = standing.pop("score")
+        del standing["measure"]
+    job.save(update_fields=["result"])
+    import_module("orchestrator.migrations.0015_scores_by_measure").name_scores(apps, None)
+    after, _ = shown(admin_client, job)
+    assert after["standings"] == now["standings"] != []

@@ -21,13 +21,7 @@ from tests.orchestrator import compression_world as world
 from tests.orchestrator.compression_world import accuracy_of, ordered, run, trained
 from tests.orchestrator.rollout_world import CRAMPED, ROOMY, SNUG, make_devices
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def task(monkeypatch, settings, tmp_path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "artifacts"
-    world.use_task(monkeypatch)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sizes_task")]
 
 
 @pytest.fixture

@@ -16,18 +16,11 @@ from orchestrator.services import compression_offers
 from orchestrator.services.compression_offers import OfferRefusal, OfferRounds, make_offers
 from orchestrator.services.scheduling import parts
 from registry.models import Device, DeviceStatus, Fleet, RegisteredModel
-from tests.orchestrator import compression_world as world
 from tests.orchestrator.compression_world import TASK, ordered, run
 from tests.orchestrator.rollout_world import NOW, ROOMY, SNUG, make_devices
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sizes_task")]
 ADDRESS = "/api/v1/compression-offers/"
-
-
-@pytest.fixture(autouse=True)
-def task(monkeypatch, settings, tmp_path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "artifacts"
-    world.use_task(monkeypatch)
 
 
 @pytest.fixture

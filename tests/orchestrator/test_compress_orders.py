@@ -20,7 +20,6 @@ from registry.models import (
     Fleet,
     FleetScope,
     RegisteredModel,
-    Runtime,
 )
 from tests.orchestrator import compression_world as world
 from tests.orchestrator.compression_world import TASK, ordered, run
@@ -31,9 +30,7 @@ ADDRESS = "/api/v1/compressions/"
 
 
 @pytest.fixture(autouse=True)
-def task(monkeypatch, settings, tmp_path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "artifacts"
-    world.use_task(monkeypatch)
+def task(sizes_task) -> None:
     call_command("load_roles", stdout=io.StringIO())
     north = Fleet.objects.create(slug="north", name="North")
     north.devices.set(make_devices(2, ROOMY))
@@ -123,17 +120,7 @@ def test_a_fleet_that_has_not_described_itself_is_refused() -> None:
 
 
 def test_a_bare_board_is_judged_with_its_reserve() -> None:
-    BoardType.objects.create(
-        slug="bare", name="Bare", vendor="x", mcu="m4", core="cortex-m4f", source="-",
-        ram_bytes=20_000, flash_bytes=64_000,
-    )  # fmt: skip
-    Runtime.objects.create(
-        name="tflite-micro",
-        version="known",
-        kernels="reference",
-        operators={"FULLY_CONNECTED": 12},
-        dtypes=["int8", "int32"],
-    )
+    world.bare_board()
     said = command(TASK, "--for-board", "bare", "--trials", "3", "--inline")
     assert re.search(r"bare +│ served", said)
     with pytest.raises(CommandError, match="nothing to release"):

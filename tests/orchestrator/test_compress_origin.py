@@ -29,13 +29,11 @@ SEED = 3
 
 
 @pytest.fixture
-def mlflow(mlflow_server, monkeypatch, settings, tmp_path):
+def mlflow(mlflow_server, monkeypatch, settings, sizes_task):
     """MLflow's own client, and a server that compressions are told to."""
     from mlflow.tracking import MlflowClient
 
     settings.MLFLOW_URL, settings.NETWORK_TIMEOUT_S = mlflow_server.url, 20
-    settings.MEDIA_ROOT = tmp_path / "artifacts"
-    world.use_task(monkeypatch)
     monkeypatch.setattr("orchestrator.services.compression.log_release", log_release)
     return MlflowClient(tracking_uri=mlflow_server.url, registry_uri=mlflow_server.url)
 

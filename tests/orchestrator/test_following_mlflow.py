@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from ontology.facts import Figure, Metric, Status
 from orchestrator.gateways.mlflow import MlflowRefused, MlflowUnreachable
 from orchestrator.models import Job, JobStatus, MlflowAlias, Rollout, RolloutStatus, Title
 from orchestrator.services import mlflow_watch, rollouts
@@ -18,6 +19,7 @@ from orchestrator.services.job_functions import JOB_FUNCTIONS
 from orchestrator.services.rollouts import RolloutError
 from orchestrator.services.working import Worker
 from registry.models import AuditEntry, RegisteredModel, Release, Variant
+from registry.services import measurements
 from tests.orchestrator.rollout_world import (
     NOW,
     make_devices,
@@ -146,6 +148,15 @@ def test_the_most_accurate_variant_bears_the_alias(mlflow):
     entitle(release)
     look()
     assert mlflow.places["digits"]["champion"] == versions(release)["best"]
+
+
+def test_a_figure_of_another_measure_makes_no_variant_the_best(mlflow):
+    release = logged(make_release(variants={"tiny": (64, 10, 0.80), "huge": (64, 60, 0.70)}))
+    flattering = Figure(Metric.AUC, 0.99, Status.MEASURED, "elsewhere")
+    measurements.record(release.variants.get(name="huge"), [flattering])
+    entitle(release)
+    look()
+    assert mlflow.places["digits"]["champion"] == versions(release)["tiny"]
 
 
 def test_the_challenger_has_an_alias_of_its_own(mlflow):

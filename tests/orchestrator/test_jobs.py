@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -175,8 +177,22 @@ def test_the_heartbeat_tells_a_job_that_it_was_given_away(settings) -> None:
     assert job.owner == "another"
 
 
-def is_end_of_owned(sql: str) -> bool:
-    return sql.startswith("UPDATE") and '"finished_at"' in sql and '"owner"' in sql
+@contextmanager
+def full_disk(is_full: Callable[[], bool]) -> Iterator[None]:
+    """While it is full the end of a job that somebody owns cannot be noted."""
+
+    def execute(run, sql, params, many, context):
+        ends = sql.startswith("UPDATE") and '"finished_at"' in sql and '"owner"' in sql
+        if ends and is_full():
+            raise OperationalError("database or disk is full")
+        return run(sql, params, many, context)
+
+    with connection.execute_wrapper(execute):
+        yield
+
+
+def give_up(context: JobContext, payload: dict) -> None:
+    raise GivenUp("the disk is full")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -184,41 +200,24 @@ def test_why_it_failed_is_noted_once_the_database_takes_it(monkeypatch) -> None:
     """As with a full disk: the worker lives on, and the job does not look as if it still ran."""
     monkeypatch.setattr(working, "_NOTE_AGAIN_S", 0.0)
     refused = iter([True, True, False])
-
-    def full(execute, sql, params, many, context):
-        if is_end_of_owned(sql) and next(refused):
-            raise OperationalError("database or disk is full")
-        return execute(sql, params, many, context)
-
-    def give_up(context, payload):
-        raise GivenUp("the disk is full")
-
     job = jobs.enqueue("a")
-    with connection.execute_wrapper(full):
+    with full_disk(lambda: next(refused)):
         worker(a=give_up).run_one()
     job.refresh_from_db()
-    assert (job.status, job.error, next(refused, None)) == (
-        JobStatus.FAILED,
-        "the disk is full",
-        None,
-    )
+    assert (job.status, job.error) == (JobStatus.FAILED, "the disk is full")
+    assert next(refused, None) is None
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_is_to_end_does_not_wait_for_the_database() -> None:
     stop = threading.Event()
 
-    def full(execute, sql, params, many, context):
-        if is_end_of_owned(sql):
-            stop.set()
-            raise OperationalError("database or disk is full")
-        return execute(sql, params, many, context)
-
-    def give_up(context, payload):
-        raise GivenUp("the disk is full")
+    def full() -> bool:
+        stop.set()
+        return True
 
     job = jobs.enqueue("a")
-    with connection.execute_wrapper(full):
+    with full_disk(full):
         Worker({"a": give_up}, stop).run_one()
     job.refresh_from_db()
     assert job.status == JobStatus.RUNNING  # until its lease is over
